@@ -1,0 +1,10 @@
+/**
+ * @module
+ * Exact parts of Renograde that run anywhere: rasters, morphology, geometry, metrics, class schemes, errors.
+ */
+export * from "./class-scheme.js";
+export * from "./errors.js";
+export * from "./nucleus.js";
+export * from "./post-options.js";
+export * from "./random.js";
+export * from "./raster.js";

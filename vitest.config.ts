@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Packages resolve to their sources (condition "source"), so tests never run against a stale build. */
+export default defineConfig({
+  resolve: { conditions: ["source", "node", "import", "default"] },
+  ssr: { resolve: { conditions: ["source", "node", "import", "default"] } },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
