@@ -1,0 +1,125 @@
+/**
+ * Runs the steps of a set-up one after another, says what each does, how long it usually takes and how much
+ * is left, and skips what is done. Plain Node, because it runs before anything is installed.
+ */
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root folder. */
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+const seconds = (ms) =>
+  ms < 90_000 ? `${Math.max(1, Math.round(ms / 1000))} s` : `${Math.round(ms / 60_000)} min`;
+
+/** A step failed; the message is for the user. */
+export class StepError extends Error {}
+
+/**
+ * @typedef {object} Step
+ * @property {string} name what is being done, present participle
+ * @property {number} estimateS usual duration in seconds on two cores
+ * @property {() => (string | false | Promise<string | false>)} [done] a sentence when nothing is to be done, else false
+ * @property {() => Promise<string | void>} run does it; an optional closing remark
+ */
+
+/**
+ * Runs the steps in order. Steps that are done are named and skipped.
+ *
+ * @param {Step[]} steps
+ */
+export async function runSteps(steps) {
+  const pending = [];
+  const skipped = new Map();
+  for (const step of steps) {
+    const done = step.done === undefined ? false : await step.done();
+    if (done === false) pending.push(step);
+    else skipped.set(step, done);
+  }
+  let leftS = pending.reduce((sum, step) => sum + step.estimateS, 0);
+  let index = 0;
+  for (const step of steps) {
+    index++;
+    const head = `[${index}/${steps.length}] ${step.name}`;
+    if (skipped.has(step)) {
+      console.error(`${head}: ${skipped.get(step)}`);
+      continue;
+    }
+    console.error(
+      `${head} (usually ${seconds(step.estimateS * 1000)}; ${seconds(leftS * 1000)} left in all)`,
+    );
+    const start = Date.now();
+    const remark = await step.run();
+    leftS -= step.estimateS;
+    console.error(`      done in ${seconds(Date.now() - start)}${remark ? `: ${remark}` : ""}`);
+  }
+}
+
+/**
+ * Runs a command; its output goes to a log file and is shown only when it fails (or always, with `show`).
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ log?: string, show?: boolean, env?: Record<string, string>, cwd?: string, allowFailure?: boolean }} [options]
+ * @returns {Promise<number>} exit status
+ */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, ...options.env };
+    const cwd = options.cwd ?? root;
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: options.show ? "inherit" : ["ignore", "pipe", "pipe"],
+    });
+    const tail = [];
+    let file;
+    if (!options.show) {
+      if (options.log) {
+        mkdirSync(join(root, ".cache"), { recursive: true });
+        file = createWriteStream(join(root, ".cache", options.log));
+      }
+      const keep = (chunk) => {
+        file?.write(chunk);
+        tail.push(chunk.toString());
+        if (tail.length > 200) tail.shift();
+      };
+      child.stdout.on("data", keep);
+      child.stderr.on("data", keep);
+    }
+    const stop = (signal) => child.kill(signal);
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+    child.on("error", (error) => reject(new StepError(`cannot run ${command}: ${error.message}`)));
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", stop);
+      process.off("SIGTERM", stop);
+      file?.end();
+      const status = code ?? (signal === "SIGINT" ? 130 : 1);
+      if (status !== 0 && !options.allowFailure) {
+        if (!options.show) process.stderr.write(`${tail.join("").split("\n").slice(-40).join("\n")}\n`);
+        const error = new StepError(`${[command, ...args].join(" ")} ended with status ${status}`);
+        error.status = status;
+        reject(error);
+      } else resolve(status);
+    });
+  });
+}
+
+/**
+ * Runs `main` and turns a failed step into one sentence and exit status 1.
+ *
+ * @param {() => Promise<void>} main
+ */
+export async function runMain(main) {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof StepError) {
+      console.error(`error: ${error.message}`);
+      process.exit(error.status === 130 ? 130 : 1);
+    }
+    throw error;
+  }
+}
