@@ -1,1 +1,9 @@
-export {};
+/**
+ * Images and files on Node.
+ *
+ * @module
+ */
+export * from "./files.js";
+export * from "./label-png.js";
+export * from "./list-inputs.js";
+export * from "./read-image.js";

@@ -1,0 +1,134 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type LabelMap, RenogradeError } from "@renograde/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readFileBytes, toFileAccessError, writeFileAtomic } from "./files.js";
+import { readLabelPng, writeLabelPng } from "./label-png.js";
+import { listInputs } from "./list-inputs.js";
+
+const FIXTURES = fileURLToPath(new URL("../../../../fixtures/plain-images/", import.meta.url));
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "renograde-files-"));
+});
+afterEach(async () => {
+  await chmod(folder, 0o700);
+  await rm(folder, { recursive: true });
+});
+
+async function failure(promise: Promise<unknown>): Promise<RenogradeError> {
+  const error = await promise.then(
+    () => expect.unreachable("expected a rejection"),
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(RenogradeError);
+  return error as RenogradeError;
+}
+
+describe("writeFileAtomic", () => {
+  it("makes folders, replaces files and leaves nothing else", async () => {
+    const path = join(folder, "a/b/file.txt");
+    await writeFileAtomic(path, "one");
+    await writeFileAtomic(path, "two");
+    expect(await readFile(path, "utf8")).toBe("two");
+    expect(await readdir(join(folder, "a/b"))).toEqual(["file.txt"]);
+  });
+
+  it("removes its temporary file when the last step fails", async () => {
+    await mkdir(join(folder, "taken/inside"), { recursive: true });
+    expect((await failure(writeFileAtomic(join(folder, "taken"), "x"))).tag).toBe("FileAccessError");
+    expect(await readdir(folder)).toEqual(["taken"]);
+    await writeFile(join(folder, "plain"), "");
+    const error = await failure(writeFileAtomic(join(folder, "plain/x"), "x"));
+    expect(error.message).toContain("a file stands where a folder is needed");
+  });
+
+  it("says what a full disk and a missing file are", async () => {
+    const full = toFileAccessError("out/x.mat", Object.assign(new Error("write"), { code: "ENOSPC" }));
+    expect(full.message).toMatch(/^out\/x\.mat: the disk is full/);
+    expect((await failure(readFileBytes(join(folder, "none")))).message).toContain("no such file");
+  });
+});
+
+describe("label PNG", () => {
+  it("keeps every 16-bit number exactly", async () => {
+    const labels: LabelMap = {
+      width: 256,
+      height: 256,
+      data: Int32Array.from({ length: 65536 }, (_, i) => i),
+    };
+    const path = join(folder, "labels.png");
+    await writeLabelPng(path, labels);
+    expect(await readLabelPng(path)).toEqual(labels);
+  });
+
+  it("reads 16-bit, 8-bit and 1-bit maps of other software", async () => {
+    const wide = await readLabelPng(join(FIXTURES, "labels16.png"));
+    expect([wide.width, wide.height]).toEqual([40, 30]);
+    expect(wide.data.every((v, i) => v === i * 54)).toBe(true);
+    const narrow = await readLabelPng(join(FIXTURES, "labels8.png"));
+    expect(narrow.data.every((v, i) => v === (i % 40) % 7)).toBe(true);
+    const bit = await readLabelPng(join(FIXTURES, "bit.png"));
+    expect(bit.data.every((v, i) => v === (i % 40 < 20 ? 1 : 0))).toBe(true);
+  });
+
+  it("refuses colours, other kinds, and numbers that do not fit", async () => {
+    expect((await failure(readLabelPng(join(FIXTURES, "rgb.png")))).message).toContain("colour");
+    expect((await failure(readLabelPng(join(FIXTURES, "palette.png")))).message).toContain("palette");
+    expect((await failure(readLabelPng(join(FIXTURES, "rgb.tif")))).message).toContain("not a PNG");
+    for (const value of [-1, 65536]) {
+      const labels: LabelMap = { width: 1, height: 1, data: Int32Array.of(value) };
+      expect((await failure(writeLabelPng(join(folder, "x.png"), labels))).tag).toBe("DataError");
+    }
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe("listInputs", () => {
+  const touch = async (...paths: string[]): Promise<void> => {
+    for (const path of paths) await writeFileAtomic(join(folder, path), "");
+  };
+
+  it("keeps the structure below a named folder, in a fixed order, without hidden files", async () => {
+    await touch(
+      "in/b.PNG",
+      "in/a/x.tif",
+      "in/a/note.txt",
+      "in/.hidden.png",
+      "in/.git/y.png",
+      "single.v1.jpg",
+    );
+    await symlink(join(folder, "in"), join(folder, "in/a/loop"));
+    const found = await listInputs([join(folder, "in"), join(folder, "single.v1.jpg")]);
+    expect(found.map((f) => f.stem)).toEqual(["a/x", "b", "single.v1"]);
+    expect(found[0]!.path).toBe(join(folder, "in/a/x.tif"));
+  });
+
+  it("refuses two inputs of one name before anything runs", async () => {
+    await touch("p/x.png", "q/x.png", "r/y.png", "r/y.jpg");
+    const both = await failure(listInputs([join(folder, "p"), join(folder, "q")]));
+    expect(both.tag).toBe("UsageError");
+    expect(both.message).toContain(join(folder, "p/x.png"));
+    expect(both.message).toContain(join(folder, "q/x.png"));
+    expect((await failure(listInputs([join(folder, "r")]))).tag).toBe("UsageError");
+    const twice = await failure(listInputs([join(folder, "p/x.png"), join(folder, "p")]));
+    expect(twice.message).toContain("named twice");
+  });
+
+  it("does not take outputs for inputs", async () => {
+    await touch("in/x.png", "in/out/x.overlay.png");
+    const found = await listInputs([join(folder, "in")], { outDir: join(folder, "in/out") });
+    expect(found.map((f) => f.stem)).toEqual(["x"]);
+    const same = await failure(listInputs([join(folder, "in")], { outDir: join(folder, "in") }));
+    expect(same.message).toContain("input folder itself");
+  });
+
+  it("says what is missing or empty", async () => {
+    expect((await failure(listInputs([]))).tag).toBe("UsageError");
+    expect((await failure(listInputs([join(folder, "none")]))).tag).toBe("FileAccessError");
+    await mkdir(join(folder, "empty"));
+    expect((await failure(listInputs([join(folder, "empty")]))).message).toContain(".png");
+  });
+});

@@ -1,0 +1,70 @@
+/**
+ * Reading and writing of whole files, with the system's failures told in one sentence. Nothing half-written ever
+ * stands under a final name.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { FileAccessError } from "@renograde/core";
+
+/** Turns an error of Node's file functions into a {@link FileAccessError} that names `path` and the remedy. */
+export function toFileAccessError(path: string, cause: unknown): FileAccessError {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  const problem =
+    code === "ENOENT"
+      ? "no such file or folder; check the spelling"
+      : code === "EACCES" || code === "EPERM"
+        ? "permission denied; check the rights of the file and its folder"
+        : code === "EISDIR"
+          ? "is a folder; name a file"
+          : code === "ENOTDIR" || code === "EEXIST"
+            ? "a file stands where a folder is needed; choose another folder"
+            : code === "ENOSPC" || code === "EDQUOT"
+              ? "the disk is full; free some space and start again (finished files are kept)"
+              : code === "EROFS"
+                ? "the file system is read-only; choose another folder"
+                : code === "EFBIG" || code === "ERR_FS_FILE_TOO_LARGE"
+                  ? "the file is too large; split it"
+                  : code === "EMFILE" || code === "ENFILE"
+                    ? "too many files are open; raise the limit (ulimit -n)"
+                    : code === "ENAMETOOLONG"
+                      ? "the name is too long; choose a shorter one"
+                      : `cannot be read or written (${cause instanceof Error ? cause.message : String(cause)})`;
+  return new FileAccessError(path, problem, { cause });
+}
+
+/** Reads a whole file. @throws FileAccessError when it cannot be read */
+export async function readFileBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw toFileAccessError(path, cause);
+  }
+}
+
+/**
+ * Writes a file so that it is either complete or absent: into a temporary file of the same folder, flushed to
+ * the disk, then renamed. Missing folders are made. An existing file is replaced.
+ *
+ * @throws FileAccessError when the disk is full or the folder cannot be written; the temporary file is removed
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw toFileAccessError(path, cause);
+  }
+}
