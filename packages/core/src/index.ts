@@ -4,6 +4,7 @@
  */
 export * from "./class-scheme.js";
 export * from "./errors.js";
+export * from "./metrics/index.js";
 export * from "./nucleus.js";
 export * from "./post-options.js";
 export * from "./random.js";
