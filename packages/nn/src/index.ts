@@ -1,1 +1,18 @@
+/**
+ * CHR-Net and its relatives defined once, and the interpreters that execute them.
+ *
+ * @module
+ */
 export * from "./backend.js";
+export * from "./losses.js";
+export * from "./networks/chr-net.js";
+export * from "./networks/freeze.js";
+export * from "./networks/network.js";
+export * from "./networks/options.js";
+export * from "./networks/registry.js";
+export * from "./reference/reference-backend.js";
+export * from "./reference/tensor.js";
+export * from "./shape/rules.js";
+export * from "./shape/shape-backend.js";
+export * from "./shape/summary.js";
+export * from "./state.js";

@@ -1,0 +1,82 @@
+/**
+ * What a network is to its users: a name, a window, outputs, and two functions of a backend and an image.
+ *
+ * @module
+ */
+import { type PostOptions, ShapeError } from "@renograde/core";
+import type { ModelOutput } from "@renograde/formats";
+import type { Backend } from "../backend.js";
+import type { FreezeOptions } from "./freeze.js";
+import type { ResolvedNetOptions } from "./options.js";
+
+/** Sizes of a network in pixels. */
+export interface WindowGeometry {
+  /** Input side it is trained with and must be used with. */
+  readonly window: number;
+  /** Output side for that input. */
+  readonly output: number;
+  /** Side of the centre kept when windows are stitched. */
+  readonly kept: number;
+  /** The output side must be a multiple of this. */
+  readonly step: number;
+  /** Input side minus output side. */
+  readonly rim: number;
+}
+
+/**
+ * What training looks at. Which fields exist decides which loss terms exist (spec/training.md §1). Logits are
+ * kept for the cross-entropies; class logits may be at half resolution (`classStride` 2).
+ */
+export interface TrainingOutputs<T> {
+  /** `[N, 2, H, W]`; channel 1 = nucleus. */
+  readonly binaryLogits?: T;
+  /** `[N, 1, H, W]` in (0, 1). */
+  readonly distance?: T;
+  /** `[N, t1, H/classStride, W/classStride]` */
+  readonly task1Logits?: T;
+  /** `[N, t2, H/classStride, W/classStride]` */
+  readonly task2Logits?: T;
+  /** `[N, K, H/classStride, W/classStride]`, background first. */
+  readonly finalLogits: T;
+  readonly classStride: 1 | 2;
+}
+
+/** What grading reads. */
+export interface InferenceOutputs<T> {
+  /** `[N, K+2, H, W]`: class probabilities (background first), nucleus probability, distance (spec/network.md §1). */
+  readonly maps: T;
+  /** `[N, t1+t2, H/2, W/2]`: both task softmaxes, task 1 first, where the network has them. */
+  readonly tasks?: T;
+}
+
+/** A network with its options settled. */
+export interface Network {
+  /** Registry name, such as `chr-net`. */
+  readonly name: string;
+  readonly options: ResolvedNetOptions;
+  readonly geometry: WindowGeometry;
+  /** Meaning of the inference outputs' channels. */
+  readonly outputs: readonly ModelOutput[];
+  /** Constants of post-processing that fit its outputs. */
+  readonly post: PostOptions;
+  /** Forward pass for the losses. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
+  train<T>(F: Backend<T>, image: T, freeze?: FreezeOptions): TrainingOutputs<T>;
+  /** Forward pass for grading. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
+  infer<T>(F: Backend<T>, image: T): InferenceOutputs<T>;
+}
+
+/**
+ * Output side for an input side.
+ *
+ * @throws ShapeError when the network cannot take that side (spec/network.md §1: it must be 8·n + 6)
+ */
+export function outputSide(network: Pick<Network, "name" | "geometry">, inputSide: number): number {
+  const { step, rim, window } = network.geometry;
+  const side = inputSide - rim;
+  if (!Number.isInteger(side) || side < step || side % step !== 0) {
+    throw new ShapeError(
+      `${network.name}: the input side must be ${step}·n + ${rim} pixels, such as ${window}; received ${inputSide}`,
+    );
+  }
+  return side;
+}

@@ -1,0 +1,66 @@
+/**
+ * All networks by name.
+ *
+ * @module
+ */
+import { UsageError } from "@renograde/core";
+import { createChrNetwork } from "./chr-family.js";
+import { type ChrForward, chrNet, mhr, mhrUDist, shr } from "./chr-net.js";
+import type { Network } from "./network.js";
+import { type NetOptions, resolveNetOptions } from "./options.js";
+
+/** An entry of the registry. */
+export interface NetworkDefinition {
+  readonly name: string;
+  /** One line for lists and summaries. */
+  readonly title: string;
+  /** Settles the options. @throws UsageError, DataError for impossible ones */
+  create(options?: NetOptions): Network;
+}
+
+function chrMember(
+  name: string,
+  title: string,
+  forward: ChrForward,
+  has: { tasks: boolean; distance: boolean },
+): NetworkDefinition {
+  return {
+    name,
+    title,
+    create: (options) => createChrNetwork({ name, forward, ...has }, resolveNetOptions(options)),
+  };
+}
+
+/** The networks, in the order lists show them. */
+export const networks: ReadonlyMap<string, NetworkDefinition> = new Map(
+  [
+    chrMember("chr-net", "CHR-Net (MHR+WDist), Gao et al., MICCAI 2021", chrNet, {
+      tasks: true,
+      distance: true,
+    }),
+    chrMember("mhr-udist", "Table 2: MHR with a U-Net distance branch", mhrUDist, {
+      tasks: true,
+      distance: true,
+    }),
+    chrMember("mhr", "Table 2: two high-resolution extractors, no segmentation branch", mhr, {
+      tasks: true,
+      distance: false,
+    }),
+    chrMember("shr", "Table 2: one high-resolution extractor", shr, { tasks: false, distance: false }),
+  ].map((definition) => [definition.name, definition]),
+);
+
+/**
+ * Creates a network by name.
+ *
+ * @throws UsageError for an unknown name, listing the known ones
+ * @example
+ * const network = createNetwork("chr-net", { width: 0.5 });
+ */
+export function createNetwork(name: string, options?: NetOptions): Network {
+  const definition = networks.get(name);
+  if (!definition) {
+    throw new UsageError(`unknown network "${name}"; known are ${[...networks.keys()].join(", ")}`);
+  }
+  return definition.create(options);
+}
