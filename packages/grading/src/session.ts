@@ -1,0 +1,31 @@
+/**
+ * What grading knows of an engine: windows in, maps out. ONNX Runtime implements it on Node and in the browser,
+ * libtorch by executing the same graph.
+ *
+ * @module
+ */
+
+/** Outputs of one batch, in the engine's order of windows. */
+export interface SessionOutput {
+  /** `[B, channels, output, output]`; only the first n windows are read. */
+  readonly maps: Float32Array;
+  /** `[B, task channels, output/stride, output/stride]`, where the model has them. */
+  readonly tasks?: Float32Array;
+}
+
+/** A loaded model. One batch shape for its whole life, because engines choose their kernels by shape. */
+export interface InferenceSession {
+  /** Windows per batch, B. */
+  readonly batch: number;
+  /** The engine and device in words, for reports: `"ONNX Runtime 1.30.0, CPU, 2 threads"`. */
+  readonly engine: string;
+  /**
+   * Runs one batch.
+   * @param batch `[B, 3, window, window]`, always full: a short batch is padded with zeros by the caller
+   * @param n windows that count, 1 … B
+   * @throws EngineError when the engine refuses
+   */
+  run(batch: Float32Array, n: number): Promise<SessionOutput>;
+  /** Frees the engine's memory; the session cannot be used afterwards. */
+  close(): Promise<void>;
+}
