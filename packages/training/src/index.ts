@@ -1,1 +1,9 @@
-export {};
+/**
+ * Datasets, targets, the training loop and synthetic renal sections.
+ *
+ * @module
+ */
+export * from "./config/docs.js";
+export { closestWord } from "./config/issues.js";
+export { formatConfig, parseConfig, readConfig } from "./config/load-config.js";
+export * from "./config/schema.js";

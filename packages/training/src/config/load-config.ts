@@ -1,0 +1,193 @@
+/**
+ * A configuration from a YAML file and `--set key=value` overrides. All mistakes are reported at once, each with
+ * its line and column.
+ *
+ * @module
+ */
+import { readFile } from "node:fs/promises";
+import { ConfigError, type ConfigIssue, FileAccessError } from "@renograde/core";
+import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument, stringify } from "yaml";
+import { knownOptions } from "./docs.js";
+import { describeIssues, dotted, type PlacedIssue, quoteValue, toConfigIssue } from "./issues.js";
+import { REFERENCE_PRESET, type TrainConfig, trainConfigSchema } from "./schema.js";
+
+type Tree = Record<string, unknown>;
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `over` laid on `under`; groups merge, everything else is replaced. */
+function mergeUnder(over: Tree, under: Tree): Tree {
+  const result: Tree = { ...over };
+  for (const [key, value] of Object.entries(under)) {
+    const own = result[key];
+    if (own === undefined) result[key] = value;
+    else if (isTree(own) && isTree(value)) result[key] = mergeUnder(own, value);
+  }
+  return result;
+}
+
+/** One `--set`: the option's keys and its value, which is read as YAML. */
+interface Override {
+  readonly text: string;
+  readonly path: readonly string[];
+}
+
+/** Writes `value` at `path`, making groups on the way; list entries are addressed by their number. */
+function assign(root: Tree, path: readonly string[], value: unknown): void {
+  let at: Tree | unknown[] = root;
+  for (const [i, key] of path.entries()) {
+    const index: string | number = Array.isArray(at) ? Number(key) : key;
+    const holder = at as Record<string | number, unknown>;
+    if (i === path.length - 1) {
+      holder[index] = value;
+      return;
+    }
+    const next: unknown = holder[index];
+    if (Array.isArray(next) || isTree(next)) at = next;
+    else at = holder[index] = {};
+  }
+}
+
+function applyOverrides(raw: Tree, set: readonly string[], issues: ConfigIssue[]): Override[] {
+  const overrides: Override[] = [];
+  for (const text of set) {
+    const cut = text.indexOf("=");
+    const path = text.slice(0, Math.max(cut, 0)).trim().split(".");
+    if (cut < 1 || path.includes("") || path.includes("__proto__")) {
+      issues.push({ path: "--set", message: `expected key=value such as train.batch=4, received "${text}"` });
+      continue;
+    }
+    let value: unknown;
+    try {
+      value = parse(text.slice(cut + 1));
+    } catch {
+      value = text.slice(cut + 1);
+    }
+    if (path[0] === "train" && path[1] === "phases" && path.length > 2 && !isTree(raw.train)) raw.train = {};
+    if (path[0] === "train" && path[1] === "phases" && path.length > 2 && isTree(raw.train)) {
+      raw.train.phases ??= [{}];
+    }
+    assign(raw, path, value);
+    overrides.push({ text, path });
+  }
+  return overrides;
+}
+
+function positionOf(document: Document, counter: LineCounter, issue: PlacedIssue) {
+  let path = [...issue.path];
+  if (issue.atKey) {
+    const holder = document.getIn(path.slice(0, -1), true) ?? document.contents;
+    const pair = isMap(holder)
+      ? holder.items.find((item) => isScalar(item.key) && String(item.key.value) === path.at(-1))
+      : undefined;
+    if (pair && isNode(pair.key) && pair.key.range) return counter.linePos(pair.key.range[0]);
+  }
+  for (;;) {
+    const node = path.length === 0 ? document.contents : document.getIn(path, true);
+    if (isNode(node) && node.range) return counter.linePos(node.range[0]);
+    if (path.length === 0) return undefined;
+    path = path.slice(0, -1);
+  }
+}
+
+/** Conditions between options, beyond what one option can say. */
+function crossChecks(config: TrainConfig): PlacedIssue[] {
+  const issues: PlacedIssue[] = [];
+  const bad = (path: string, message: string) =>
+    issues.push({ path: path.split("."), message, atKey: false });
+  const { crop, window, step } = config.data;
+  if ((crop - 6) % 8 !== 0) bad("data.crop", `expected 8n + 6, such as 262 or 70, received ${crop}`);
+  if (window < crop) bad("data.window", `expected at least data.crop = ${crop}, received ${window}`);
+  if ((window - crop) % 2 !== 0) {
+    bad("data.window", `expected an even difference to data.crop = ${crop}, received ${window}`);
+  }
+  if (step > window) bad("data.step", `expected at most data.window = ${window}, received ${step}`);
+  if ((window - step) % 2 !== 0) {
+    bad("data.step", `expected an even difference to data.window = ${window}, received ${step}`);
+  }
+  if (config.train.batch % config.train.accumulate !== 0) {
+    bad(
+      "train.accumulate",
+      `expected a divisor of train.batch = ${config.train.batch}, received ${config.train.accumulate}`,
+    );
+  }
+  const sum = config.split.fractions.reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - 1) > 1e-6) {
+    bad(
+      "split.fractions",
+      `expected shares that add up to 1, received ${quoteValue(config.split.fractions)}`,
+    );
+  }
+  return issues;
+}
+
+/**
+ * Makes a complete configuration from YAML text and overrides.
+ *
+ * @param text - YAML (JSON is YAML too); empty for all defaults
+ * @param options.source - name of the file, for messages
+ * @param options.set - overrides such as `train.batch=4`; values are read as YAML, list entries by number
+ *   (`train.phases.0.epochs=3`); later ones win
+ * @throws ConfigError listing every mistake with its line and column
+ */
+export function parseConfig(
+  text: string,
+  options: { source?: string; set?: readonly string[] } = {},
+): TrainConfig {
+  const source = options.source ?? "configuration";
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      source,
+      document.errors.map((error) => toConfigIssue("YAML", error.message, counter.linePos(error.pos[0]))),
+    );
+  }
+  const parsed: unknown = document.toJS() ?? {};
+  if (!isTree(parsed)) {
+    throw new ConfigError(source, [
+      { path: "(whole file)", message: `expected options such as "train:", received ${quoteValue(parsed)}` },
+    ]);
+  }
+  const issues: ConfigIssue[] = [];
+  const overrides = applyOverrides(parsed, options.set ?? [], issues);
+  const raw = parsed.preset === "reference" ? mergeUnder(parsed, REFERENCE_PRESET) : parsed;
+  const result = trainConfigSchema.safeParse(raw);
+  const placed = result.success
+    ? crossChecks(result.data)
+    : describeIssues(result.error.issues, raw, knownOptions);
+  for (const issue of placed) {
+    const name = dotted(issue.path);
+    const override = overrides.findLast((o) => `${name}.`.startsWith(`${o.path.join(".")}.`));
+    if (override) issues.push({ path: name, message: `${issue.message} (--set ${override.text})` });
+    else issues.push(toConfigIssue(name, issue.message, positionOf(document, counter, issue)));
+  }
+  if (!result.success || issues.length > 0) throw new ConfigError(source, issues);
+  return result.data;
+}
+
+/**
+ * {@link parseConfig} of a file; without a path, of the defaults.
+ *
+ * @throws FileAccessError when the file cannot be read
+ */
+export async function readConfig(
+  path: string | undefined,
+  set: readonly string[] = [],
+): Promise<TrainConfig> {
+  if (path === undefined) return parseConfig("", { source: "--set", set });
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new FileAccessError(path, "cannot read the configuration; give the path of a YAML file", { cause });
+  }
+  return parseConfig(text, { source: path, set });
+}
+
+/** The configuration as YAML, every option present, in the schema's order: what a run folder keeps. */
+export function formatConfig(config: TrainConfig): string {
+  return stringify(trainConfigSchema.parse(config), { lineWidth: 0 });
+}
