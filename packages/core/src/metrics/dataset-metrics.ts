@@ -80,7 +80,14 @@ export function summarize(
     );
   }
   const zero = { tp: 0, fp: 0, fn: 0, unmatchedPredictions: 0, unmatchedTruths: 0 };
-  const noDetections = { tp: 0, fp: 0, fn: 0, sameType: 0, classes: scheme.classes.map(() => zero) };
+  const noDetections = {
+    tp: 0,
+    fp: 0,
+    fn: 0,
+    typed: 0,
+    sameType: 0,
+    classes: scheme.classes.map(() => zero),
+  };
   return {
     images: images.length,
     dice: mean((image) => image.dice),

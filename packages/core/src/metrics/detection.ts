@@ -34,7 +34,9 @@ export interface DetectionCounts {
   readonly tp: number;
   readonly fp: number;
   readonly fn: number;
-  /** Matches of equal class. */
+  /** Matches whose true nucleus has a class. */
+  readonly typed: number;
+  /** Those of equal class. */
   readonly sameType: number;
   /** Of class 1…K. */
   readonly classes: readonly ClassDetectionCounts[];
@@ -46,7 +48,7 @@ export interface DetectionScores {
   readonly f1: number;
   readonly precision: number;
   readonly recall: number;
-  /** Share of matches with equal class. */
+  /** Share of matches with equal class, among those whose true nucleus has a class. */
   readonly accuracy: number;
   /** F_c of class 1…K. */
   readonly classF1: readonly number[];
@@ -156,6 +158,7 @@ function countDetections(
   }));
   const matched = new Uint8Array(predictionTypes.length);
   let tp = 0;
+  let typed = 0;
   let sameType = 0;
   for (let i = 0; i < partner.length; i++) {
     const t = truthTypes[i]!;
@@ -167,8 +170,9 @@ function countDetections(
     const p = predictionTypes[j]!;
     matched[j] = 1;
     tp++;
+    if (t !== 0) typed++;
     if (p === t) {
-      sameType++;
+      if (t !== 0) sameType++;
       counts[t]!.tp++;
     } else {
       counts[t]!.fn++;
@@ -181,6 +185,7 @@ function countDetections(
     tp,
     fp: predictionTypes.length - tp,
     fn: partner.length - tp,
+    typed,
     sameType,
     classes: counts.slice(1),
   };
@@ -188,12 +193,12 @@ function countDetections(
 
 /** F_d, precision, recall, accuracy and F_c from counts; NaN where there is nothing to count. */
 export function detectionScores(counts: DetectionCounts): DetectionScores {
-  const { tp, fp, fn, sameType, classes } = counts;
+  const { tp, fp, fn, typed, sameType, classes } = counts;
   return {
     f1: (2 * tp) / (2 * tp + fp + fn),
     precision: tp / (tp + fp),
     recall: tp / (tp + fn),
-    accuracy: sameType / tp,
+    accuracy: sameType / typed,
     classF1: classes.map(
       (c) => (2 * c.tp) / (2 * c.tp + 2 * c.fp + 2 * c.fn + c.unmatchedPredictions + c.unmatchedTruths),
     ),
@@ -206,6 +211,7 @@ export function addDetectionCounts(a: DetectionCounts, b: DetectionCounts): Dete
     tp: a.tp + b.tp,
     fp: a.fp + b.fp,
     fn: a.fn + b.fn,
+    typed: a.typed + b.typed,
     sameType: a.sameType + b.sameType,
     classes: a.classes.map((c, i) => {
       const d = b.classes[i]!;
