@@ -1,0 +1,240 @@
+/**
+ * Compiles the libtorch addon (native/) with one compiler call and says where libtorch was found.
+ *
+ *     node packages/torch/build.mjs [--force]
+ *
+ * libtorch is searched in this order: RENOGRADE_LIBTORCH (a libtorch or site-packages/torch folder), the `torch`
+ * package of the python3 in PATH, the system. The result is build/renograde_torch.node beside build/info.json; when
+ * neither sources, libtorch nor options changed, nothing is compiled. Plain Node, because it runs during the set-up.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const nativeFolder = join(here, "native");
+const buildFolder = join(here, "build");
+
+/** The compiled addon. */
+export const addonPath = join(buildFolder, "renograde_torch.node");
+const infoPath = join(buildFolder, "info.json");
+
+const INSTALL = "apt-get install -y --no-install-recommends g++ libtorch-dev libopenblas0-pthread";
+
+/** The addon cannot be built here; the message says why and what to do. */
+export class BuildError extends Error {}
+
+const triplet = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[process.arch] ?? process.arch;
+const libraryName = (name) => (process.platform === "darwin" ? `lib${name}.dylib` : `lib${name}.so`);
+
+/** libtorch's version from its headers, or undefined where there are none. */
+function readVersion(include) {
+  for (const path of ["torch/headeronly/version.h", "torch/csrc/api/include/torch/version.h"]) {
+    const file = join(include, path);
+    if (!existsSync(file)) continue;
+    const text = readFileSync(file, "utf8");
+    const part = (name) => text.match(new RegExp(`define TORCH_VERSION_${name}\\s+(\\d+)`))?.[1];
+    const [major, minor, patch] = ["MAJOR", "MINOR", "PATCH"].map(part);
+    if (major !== undefined && minor !== undefined) return `${major}.${minor}.${patch ?? 0}`;
+  }
+  return undefined;
+}
+
+/** What a folder with include/ and lib/ holds, or undefined when that is no libtorch. */
+function inspect(folder, source) {
+  const include = join(folder, "include");
+  const version = readVersion(include);
+  if (version === undefined) return undefined;
+  const lib = [join(folder, "lib"), join(folder, "lib", triplet), join(folder, "lib64")].find((path) =>
+    existsSync(join(path, libraryName("torch_cpu"))),
+  );
+  if (lib === undefined) return undefined;
+  return {
+    root: folder,
+    include,
+    lib,
+    version,
+    source,
+    cuda: existsSync(join(lib, libraryName("torch_cuda"))),
+  };
+}
+
+/** Folder of the `torch` package python3 would import, found without importing it. */
+function pythonTorch() {
+  const program =
+    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0])";
+  const { status, stdout } = spawnSync("python3", ["-c", program], { encoding: "utf8", timeout: 20_000 });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+/**
+ * Finds libtorch with its headers.
+ *
+ * @returns {import("./build.d.mts").Libtorch | undefined} undefined when there is none
+ * @throws BuildError when RENOGRADE_LIBTORCH is set to a folder that holds none
+ */
+export function findLibtorch() {
+  const given = process.env.RENOGRADE_LIBTORCH;
+  if (given) {
+    const found = inspect(resolve(given), "RENOGRADE_LIBTORCH");
+    if (found) return found;
+    throw new BuildError(
+      `RENOGRADE_LIBTORCH=${given} holds no libtorch; name a folder with include/torch and lib/${libraryName("torch_cpu")}, such as an unpacked libtorch or site-packages/torch`,
+    );
+  }
+  const python = pythonTorch();
+  const candidates = [
+    [python, "python"],
+    ...["/usr/local", "/usr", "/opt/homebrew"].map((f) => [f, "system"]),
+  ];
+  for (const [folder, source] of candidates) {
+    const found = folder ? inspect(folder, source) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** First C++ compiler in PATH (or the environment's CXX), or undefined. */
+export function findCompiler() {
+  const named = process.env.CXX;
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const inPath = (name) => name.includes("/") || folders.some((folder) => existsSync(join(folder, name)));
+  return (named ? [named] : ["c++", "g++", "clang++"]).find(inPath);
+}
+
+/** Wheels before 2.6 used the old ABI of std::string; the mangled name of one function of libc10 tells. */
+function usesCxx11Abi(libtorch) {
+  return !readFileSync(join(libtorch.lib, libraryName("c10"))).includes("14torchCheckFailEPKcS2_jRKSs");
+}
+
+/** Compiler arguments but for the language standard. */
+function compilerArguments(libtorch) {
+  const { include, lib, cuda, source } = libtorch;
+  const headers = createRequire(import.meta.url).resolve("node-api-headers/package.json");
+  const system = include === "/usr/include" || include === "/usr/local/include";
+  return [
+    ...["-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    ...(process.platform === "linux" ? [`-D_GLIBCXX_USE_CXX11_ABI=${usesCxx11Abi(libtorch) ? 1 : 0}`] : []),
+    ...(system ? [] : ["-isystem", include]),
+    ...["-isystem", join(include, "torch/csrc/api/include"), "-isystem", join(dirname(headers), "include")],
+    ...[join(nativeFolder, "addon.cpp"), "-L", lib],
+    // The addon stays loaded once it is: the allocator it installs outlives every worker.
+    ...(process.platform === "darwin"
+      ? ["-undefined", "dynamic_lookup"]
+      : ["-Wl,-z,nodelete", "-Wl,--no-as-needed"]),
+    ...["-ltorch_cpu", "-lc10", ...(cuda ? ["-ltorch_cuda", "-lc10_cuda"] : [])],
+    ...(source === "system" ? [] : [`-Wl,-rpath,${lib}`]),
+  ];
+}
+
+/** Standards to try in order: releases from about 2.9 on begin to demand C++20. */
+function standards(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 9) ? ["c++20", "c++17"] : ["c++17"];
+}
+
+/** What decides the compiled result, as info.json records it. */
+function describe(libtorch, compiler) {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(nativeFolder).sort()) hash.update(readFileSync(join(nativeFolder, name)));
+  const library = statSync(realpathSync(join(libtorch.lib, libraryName("torch_cpu"))));
+  return {
+    libtorch: libtorch.root,
+    version: libtorch.version,
+    cuda: libtorch.cuda,
+    library: `${library.size} bytes, ${library.mtime.toISOString()}`,
+    compiler,
+    arguments: compilerArguments(libtorch),
+    sources: hash.digest("hex"),
+  };
+}
+
+function matches(info) {
+  if (!existsSync(addonPath) || !existsSync(infoPath)) return false;
+  try {
+    const { standard: _, ...previous } = JSON.parse(readFileSync(infoPath, "utf8"));
+    return JSON.stringify(previous) === JSON.stringify(info);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the compiled addon is up to date with its sources and the libtorch found now. */
+export function isBuilt() {
+  const libtorch = findLibtorch();
+  const compiler = findCompiler();
+  return libtorch !== undefined && compiler !== undefined && matches(describe(libtorch, compiler));
+}
+
+/**
+ * Compiles the addon unless it is up to date.
+ *
+ * @param {{ force?: boolean }} [options]
+ * @returns {{ path: string, compiled: boolean, libtorch: import("./build.d.mts").Libtorch }}
+ * @throws BuildError without libtorch or compiler, or when the compilation fails
+ */
+export function buildAddon({ force = false } = {}) {
+  if (process.platform === "win32")
+    throw new BuildError("the libtorch addon is not built on Windows; use WSL");
+  const libtorch = findLibtorch();
+  if (!libtorch)
+    throw new BuildError(`libtorch was not found; install it (${INSTALL}) or set RENOGRADE_LIBTORCH`);
+  const compiler = findCompiler();
+  if (!compiler)
+    throw new BuildError("no C++ compiler was found; install one (apt-get install -y g++) or set CXX");
+  const info = describe(libtorch, compiler);
+  if (!force && matches(info)) return { path: addonPath, compiled: false, libtorch };
+
+  mkdirSync(buildFolder, { recursive: true });
+  const temporary = join(buildFolder, `.${process.pid}.node`);
+  const attempts = standards(libtorch.version);
+  for (const [i, standard] of attempts.entries()) {
+    const { status, stderr, error } = spawnSync(
+      compiler,
+      [`-std=${standard}`, ...info.arguments, "-o", temporary],
+      { encoding: "utf8", maxBuffer: 1 << 28 },
+    );
+    if (status === 0) {
+      renameSync(temporary, addonPath);
+      writeFileSync(`${infoPath}.tmp`, `${JSON.stringify({ ...info, standard }, null, 2)}\n`);
+      renameSync(`${infoPath}.tmp`, infoPath);
+      return { path: addonPath, compiled: true, libtorch };
+    }
+    if (i === attempts.length - 1) {
+      const output = error?.message ?? stderr;
+      const lines = output.split("\n").filter((line) => line.trim() !== "");
+      const errors = lines.filter((line) => /error|undefined reference|cannot find/.test(line));
+      const shown = (errors.length > 0 ? errors : lines).slice(0, 12).join("\n  ");
+      throw new BuildError(
+        `${compiler} could not compile the addon against libtorch ${libtorch.version} in ${libtorch.root}:\n  ${shown}`,
+      );
+    }
+  }
+  throw new BuildError("unreachable");
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    const { path, compiled, libtorch } = buildAddon({ force: process.argv.includes("--force") });
+    const what = `libtorch ${libtorch.version}${libtorch.cuda ? " with CUDA" : ""} in ${libtorch.root}`;
+    console.log(`${compiled ? "compiled" : "up to date"}: ${path} (${what})`);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.error(`error: ${error.message}`);
+    process.exit(1);
+  }
+}

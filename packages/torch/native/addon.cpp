@@ -1,0 +1,240 @@
+// The Node-API addon: libtorch for TypeScript. Operators are reached generically (operators.hpp), so this file only
+// lists what is no operator: handles, scopes, typed arrays, autograd, threads and memory. All parts are headers of
+// this one translation unit, because reading libtorch's own headers is most of the compilation.
+#include "allocator.hpp"
+#include "arrays.hpp"
+#include "handles.hpp"
+#include "operators.hpp"
+#include "values.hpp"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace renograde {
+namespace {
+
+/** The arguments of one call; missing ones are undefined. */
+struct Call {
+  napi_env env;
+  Context& context;
+  std::array<napi_value, 6> arguments;
+
+  napi_value operator[](size_t i) const { return arguments[i]; }
+  const at::Tensor& tensor(size_t i) const { return context.at(toId(env, arguments[i])); }
+  napi_value undefined() const {
+    napi_value value;
+    check(env, napi_get_undefined(env, &value));
+    return value;
+  }
+};
+
+/** Wraps a function for Node: fetches arguments and turns C++ exceptions into JavaScript errors. */
+template <napi_value (*Function)(const Call&)>
+napi_value entry(napi_env env, napi_callback_info info) {
+  try {
+    void* data = nullptr;
+    check(env, napi_get_instance_data(env, &data));
+    std::array<napi_value, 6> arguments;
+    size_t count = arguments.size();
+    check(env, napi_get_cb_info(env, info, &count, arguments.data(), nullptr, nullptr));
+    return Function(Call{env, *static_cast<Context*>(data), arguments});
+  } catch (const JsPending&) {
+  } catch (const std::exception& error) {
+    napi_throw_error(env, "LIBTORCH", oneSentence(error).c_str());
+  }
+  return nullptr;
+}
+
+// Operators.
+napi_value op(const Call& call) {
+  return fromDouble(
+      call.env,
+      static_cast<double>(findOperator(call.context, toString(call.env, call[0]), toString(call.env, call[1]))));
+}
+napi_value callOp(const Call& call) {
+  const auto index = static_cast<size_t>(toInt(call.env, call[0]));
+  return callOperator(call.context, call.env, index, call[1], call[2]);
+}
+
+// Handles and scopes.
+napi_value release(const Call& call) {
+  call.context.release(toId(call.env, call[0]));
+  return call.undefined();
+}
+napi_value keep(const Call& call) {
+  call.context.keep(toId(call.env, call[0]));
+  return call.undefined();
+}
+napi_value beginScope(const Call& call) {
+  call.context.beginScope();
+  return call.undefined();
+}
+napi_value endScope(const Call& call) {
+  std::vector<uint64_t> kept;
+  eachElement(call.env, call[0], [&](napi_value e) { kept.push_back(toId(call.env, e)); });
+  call.context.endScope(kept);
+  return call.undefined();
+}
+
+// Tensors.
+napi_value fromArray(const Call& call) {
+  const at::Tensor tensor = fromTypedArray(call.env, call[0], call[1], call[2], call[3]);
+  return fromTensor(call.context, call.env, tensor);
+}
+napi_value read(const Call& call) {
+  readInto(call.env, call.tensor(0), call[1]);
+  return call.undefined();
+}
+napi_value writeArray(const Call& call) {
+  write(call.env, call.tensor(0), call[1]);
+  return call.undefined();
+}
+napi_value shape(const Call& call) {
+  const auto sizes = call.tensor(0).sizes();
+  return makeArray(call.env, sizes.size(), [&](size_t i) {
+    return fromDouble(call.env, static_cast<double>(sizes[i]));
+  });
+}
+napi_value dtype(const Call& call) {
+  return fromString(call.env, dtypeName(call.tensor(0).scalar_type()));
+}
+napi_value device(const Call& call) { return fromString(call.env, call.tensor(0).device().str()); }
+napi_value item(const Call& call) { return fromScalar(call.env, call.tensor(0).item()); }
+
+// Autograd.
+napi_value requiresGrad(const Call& call) {
+  const at::Tensor& tensor = call.tensor(0);
+  if (typeOf(call.env, call[1]) != napi_undefined) tensor.set_requires_grad(toBool(call.env, call[1]));
+  return fromBool(call.env, tensor.requires_grad());
+}
+napi_value gradOf(const Call& call) { return fromTensor(call.context, call.env, call.tensor(0).grad()); }
+napi_value setGrad(const Call& call) {
+  call.tensor(0).mutable_grad() = isNothing(call.env, call[1]) ? at::Tensor() : call.tensor(1);
+  return call.undefined();
+}
+napi_value backward(const Call& call) {
+  std::vector<at::Tensor> seed;
+  if (!isNothing(call.env, call[1])) seed.push_back(call.tensor(1));
+  torch::autograd::backward({call.tensor(0)}, seed, toBool(call.env, call[2]));
+  return call.undefined();
+}
+napi_value gradients(const Call& call) {
+  std::vector<at::Tensor> seeds;
+  if (!isNothing(call.env, call[2])) seeds = toTensors(call.context, call.env, call[2]);
+  const auto outputs = toTensors(call.context, call.env, call[0]);
+  const auto inputs = toTensors(call.context, call.env, call[1]);
+  const bool retain = toBool(call.env, call[3]);
+  const auto result =
+      torch::autograd::grad(outputs, inputs, seeds, retain, /*create_graph=*/false, /*allow_unused=*/true);
+  return makeArray(call.env, result.size(), [&](size_t i) {
+    return fromTensor(call.context, call.env, result[i]);
+  });
+}
+napi_value gradEnabled(const Call& call) {
+  const bool before = at::GradMode::is_enabled();
+  if (typeOf(call.env, call[0]) != napi_undefined) at::GradMode::set_enabled(toBool(call.env, call[0]));
+  return fromBool(call.env, before);
+}
+
+// The library.
+napi_value threads(const Call& call) {
+  if (typeOf(call.env, call[0]) != napi_undefined) {
+    at::set_num_threads(static_cast<int>(toInt(call.env, call[0])));
+  }
+  return fromDouble(call.env, at::get_num_threads());
+}
+napi_value manualSeed(const Call& call) {
+  at::manual_seed(static_cast<uint64_t>(toInt(call.env, call[0])));
+  return call.undefined();
+}
+napi_value memory(const Call& call) {
+  const MemoryStats stats = CachingAllocator::get().stats();
+  const std::array<std::pair<const char*, size_t>, 6> fields{{
+      {"allocated", stats.allocated},
+      {"cached", stats.cached},
+      {"peak", stats.peak},
+      {"limit", stats.limit},
+      {"handles", call.context.liveHandles()},
+      {"scopes", call.context.scopeDepth()},
+  }};
+  napi_value object;
+  check(call.env, napi_create_object(call.env, &object));
+  for (const auto& [name, value] : fields) {
+    const napi_value number = fromDouble(call.env, static_cast<double>(value));
+    check(call.env, napi_set_named_property(call.env, object, name, number));
+  }
+  return object;
+}
+napi_value resetPeak(const Call& call) {
+  CachingAllocator::get().resetPeak();
+  return call.undefined();
+}
+napi_value emptyCache(const Call& call) {
+  CachingAllocator::get().emptyCache();
+  return call.undefined();
+}
+napi_value setMemoryLimit(const Call& call) {
+  CachingAllocator::get().setLimit(static_cast<size_t>(toInt(call.env, call[0])));
+  return call.undefined();
+}
+napi_value cudaDevices(const Call& call) {
+  const int count = at::hasCUDA() ? c10::impl::getDeviceGuardImpl(c10::DeviceType::CUDA)->deviceCount() : 0;
+  return fromDouble(call.env, count);
+}
+napi_value version(const Call& call) { return fromString(call.env, TORCH_VERSION); }
+napi_value config(const Call& call) { return fromString(call.env, at::show_config()); }
+
+struct Function {
+  const char* name;
+  napi_callback call;
+};
+
+constexpr Function kFunctions[] = {
+    {"op", entry<op>},
+    {"call", entry<callOp>},
+    {"release", entry<release>},
+    {"keep", entry<keep>},
+    {"beginScope", entry<beginScope>},
+    {"endScope", entry<endScope>},
+    {"fromArray", entry<fromArray>},
+    {"read", entry<read>},
+    {"write", entry<writeArray>},
+    {"shape", entry<shape>},
+    {"dtype", entry<dtype>},
+    {"device", entry<device>},
+    {"item", entry<item>},
+    {"requiresGrad", entry<requiresGrad>},
+    {"gradOf", entry<gradOf>},
+    {"setGrad", entry<setGrad>},
+    {"backward", entry<backward>},
+    {"grad", entry<gradients>},
+    {"gradEnabled", entry<gradEnabled>},
+    {"threads", entry<threads>},
+    {"manualSeed", entry<manualSeed>},
+    {"memory", entry<memory>},
+    {"resetPeak", entry<resetPeak>},
+    {"emptyCache", entry<emptyCache>},
+    {"setMemoryLimit", entry<setMemoryLimit>},
+    {"cudaDevices", entry<cudaDevices>},
+    {"version", entry<version>},
+    {"config", entry<config>},
+};
+
+napi_value initialise(napi_env env, napi_value exports) {
+  CachingAllocator::install();
+  napi_set_instance_data(
+      env, new Context(env), [](napi_env, void* data, void*) { delete static_cast<Context*>(data); }, nullptr);
+  for (const Function& function : kFunctions) {
+    napi_value value;
+    napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, nullptr, &value);
+    napi_set_named_property(env, exports, function.name, value);
+  }
+  return exports;
+}
+
+} // namespace
+} // namespace renograde
+
+NAPI_MODULE_INIT() { return renograde::initialise(env, exports); }

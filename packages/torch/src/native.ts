@@ -1,0 +1,149 @@
+/**
+ * The addon's functions as TypeScript sees them, and the one place that loads it. Importing this package never
+ * loads libtorch; the first tensor does.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import { EngineError, MissingDependencyError } from "@renograde/core";
+
+/** A native tensor; never used twice, so a released one is an error and not another tensor. */
+export type Handle = bigint;
+
+/** What an operator takes and gives at the addon's edge: tensors are {@link Handle}s. */
+export type NativeValue = Handle | number | boolean | string | null | undefined | readonly NativeValue[];
+
+/** Typed arrays libtorch has an element type for. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | BigInt64Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray;
+
+/** Memory held, in bytes, and what holds it. CPU tensors only. */
+export interface MemoryStats {
+  /** In use by tensors, in the whole process. */
+  readonly allocated: number;
+  /** Freed and kept for reuse. */
+  readonly cached: number;
+  /** Highest `allocated` since {@link resetPeakMemory}. */
+  readonly peak: number;
+  /** Bound of allocated + cached, beyond which freed memory goes back to the system. */
+  readonly limit: number;
+  /** Native tensors this thread holds. */
+  readonly handles: number;
+  /** Scopes open in this thread. */
+  readonly scopes: number;
+}
+
+/** The addon (native/addon.cpp). */
+export interface Native {
+  op(name: string, overload: string): number;
+  call(
+    op: number,
+    args: readonly NativeValue[],
+    keywords?: Readonly<Record<string, NativeValue>>,
+  ): NativeValue;
+  release(handle: Handle): void;
+  keep(handle: Handle): void;
+  beginScope(): void;
+  endScope(kept: readonly Handle[]): void;
+  fromArray(
+    data: TensorData,
+    shape: readonly number[],
+    dtype: string | undefined,
+    device: string | undefined,
+  ): Handle;
+  read(handle: Handle, into: TensorData): void;
+  write(handle: Handle, from: TensorData): void;
+  shape(handle: Handle): number[];
+  dtype(handle: Handle): string;
+  device(handle: Handle): string;
+  item(handle: Handle): number | boolean;
+  requiresGrad(handle: Handle, value?: boolean): boolean;
+  gradOf(handle: Handle): Handle | null;
+  setGrad(handle: Handle, grad: Handle | null): void;
+  backward(handle: Handle, seed: Handle | null, retainGraph: boolean): void;
+  grad(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    seeds: readonly Handle[] | null,
+    retainGraph: boolean,
+  ): (Handle | null)[];
+  gradEnabled(value?: boolean): boolean;
+  threads(count?: number): number;
+  manualSeed(seed: number): void;
+  memory(): MemoryStats;
+  resetPeak(): void;
+  emptyCache(): void;
+  setMemoryLimit(bytes: number): void;
+  cudaDevices(): number;
+  version(): string;
+  config(): string;
+}
+
+/** Path of the compiled addon; build.mjs writes it. */
+export const addonFile: string = fileURLToPath(new URL("../build/renograde_torch.node", import.meta.url));
+
+let loaded: Native | undefined;
+
+/** Bytes this process may use: the machine's memory or the container's limit. */
+function availableMemory(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/**
+ * The addon, loaded at the first call (about a second).
+ *
+ * @throws MissingDependencyError when it is not built or libtorch cannot be loaded
+ */
+export function native(): Native {
+  if (loaded !== undefined) return loaded;
+  if (!existsSync(addonFile)) {
+    throw new MissingDependencyError(
+      "libtorch",
+      "training and torch inference need the libtorch addon, which is not built; run `npm run setup`, or install libtorch (apt-get install -y --no-install-recommends g++ libtorch-dev libopenblas0-pthread) and run `node packages/torch/build.mjs`",
+    );
+  }
+  let addon: Native;
+  try {
+    addon = createRequire(import.meta.url)(addonFile) as Native;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MissingDependencyError(
+      "libtorch",
+      `the libtorch addon cannot be loaded (${reason}); rebuild it with \`node packages/torch/build.mjs --force\``,
+      { cause },
+    );
+  }
+  // libtorch's own default is one thread on some systems, and each worker thread has its own count.
+  if (process.env.OMP_NUM_THREADS === undefined) addon.threads(availableParallelism());
+  addon.setMemoryLimit(Math.floor(availableMemory() * 0.75));
+  loaded = addon;
+  return addon;
+}
+
+/** Whether the addon is built; it is not loaded. */
+export function isTorchAvailable(): boolean {
+  return existsSync(addonFile);
+}
+
+/** Runs a call of the addon and turns its errors into {@link EngineError}s. */
+export function guarded<R>(run: () => R): R {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "LIBTORCH") {
+      throw new EngineError(cause.message, { cause });
+    }
+    throw cause;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The library itself: version, threads, seed, devices and memory.
+ *
+ * @module
+ */
+import { guarded, type MemoryStats, native } from "./native.js";
+
+/** What was loaded. */
+export interface TorchInfo {
+  /** Version of libtorch the addon was compiled against, such as `1.13.0`. */
+  readonly version: string;
+  /** libtorch's own description of how it was built. */
+  readonly config: string;
+  /** Threads of one operator, in this thread. */
+  readonly threads: number;
+  /** CUDA devices that can be used. */
+  readonly cudaDevices: number;
+}
+
+/**
+ * Loads libtorch (about a second; later calls cost nothing) and describes it. Each thread uses all processors unless
+ * OMP_NUM_THREADS or {@link setThreads} says otherwise.
+ *
+ * @throws MissingDependencyError with the remedy when the addon is not built
+ */
+export function loadTorch(): TorchInfo {
+  const addon = native();
+  return {
+    version: addon.version(),
+    config: addon.config(),
+    threads: addon.threads(),
+    cudaDevices: addon.cudaDevices(),
+  };
+}
+
+/** Sets how many threads one operator may use, for operators called from this thread. Returns the number. */
+export function setThreads(count: number): number {
+  return guarded(() => native().threads(count));
+}
+
+/** Seeds libtorch's random generators, of every device. */
+export function manualSeed(seed: number): void {
+  guarded(() => native().manualSeed(seed));
+}
+
+/** Memory of CPU tensors and the number of live handles. */
+export function memoryStats(): MemoryStats {
+  return native().memory();
+}
+
+/** Starts the count of {@link MemoryStats.peak} anew. */
+export function resetPeakMemory(): void {
+  native().resetPeak();
+}
+
+/** Gives freed memory that waits for reuse back to the system. */
+export function emptyCache(): void {
+  native().emptyCache();
+}
+
+/** Bounds allocated plus cached bytes, beyond which nothing is cached. Default: three quarters of the memory. */
+export function setMemoryLimit(bytes: number): void {
+  guarded(() => native().setMemoryLimit(bytes));
+}

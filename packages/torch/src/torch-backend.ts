@@ -1,0 +1,216 @@
+/**
+ * The interpreter that trains: executes a network with libtorch, recording for gradients.
+ *
+ * @module
+ */
+import { EngineError } from "@renograde/core";
+import type { Backend, BatchNormOptions, BatchNormParameters, ConvOptions } from "@renograde/nn";
+import { noGrad } from "./autograd.js";
+import type { ParameterStore } from "./parameter-store.js";
+import { op, type Tensor, tensor, type Value } from "./tensor.js";
+
+/** How a {@link TorchBackend} computes. */
+export interface TorchBackendOptions {
+  /** Batch statistics, and running statistics updated. Default false. */
+  readonly training?: boolean;
+}
+
+/**
+ * See {@link Backend} for the operations. Parameters come from a {@link ParameterStore}, whose element type and
+ * device the inputs must have. Run it inside `tidy`, and inside `noGrad` where no gradient is wanted.
+ */
+export class TorchBackend implements Backend<Tensor> {
+  readonly training: boolean;
+  readonly parameters: ParameterStore;
+  readonly #prefix: string;
+
+  /** @param prefix - put before the names of parameters; see {@link TorchBackend.scope} */
+  constructor(parameters: ParameterStore, options: TorchBackendOptions = {}, prefix = "") {
+    this.parameters = parameters;
+    this.training = options.training ?? false;
+    this.#prefix = prefix;
+  }
+
+  scope(name: string): TorchBackend {
+    return new TorchBackend(this.parameters, { training: this.training }, this.path(name));
+  }
+
+  path(name?: string): string {
+    if (name === undefined) return this.#prefix;
+    return this.#prefix === "" ? name : `${this.#prefix}.${name}`;
+  }
+
+  param(name: string, shape: readonly number[]): Tensor {
+    return this.parameters.get(this.path(name), shape);
+  }
+
+  buffer(name: string, shape: readonly number[]): Tensor {
+    return this.parameters.get(this.path(name), shape);
+  }
+
+  constant(values: ArrayLike<number>, shape: readonly number[]): Tensor {
+    const { dtype, device } = this.parameters;
+    return tensor(Float64Array.from(values), shape, { dtype, device });
+  }
+
+  conv2d(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions = {}): Tensor {
+    const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
+    const [top, left, bottom, right] = padding;
+    if (top === bottom && left === right) {
+      return this.#op("conv2d", [x, weight, bias, stride, [top, left], 1, groups]);
+    }
+    const padded = this.#op("constant_pad_nd", [x, [left, right, top, bottom]]);
+    return this.#op("conv2d", [padded, weight, bias, stride, 0, 1, groups]);
+  }
+
+  convTranspose2d(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions = {}): Tensor {
+    const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
+    const [top, left, bottom, right] = padding;
+    if (top === bottom && left === right) {
+      return this.#op("conv_transpose2d.input", [x, weight, bias, stride, [top, left], 0, groups]);
+    }
+    const whole = this.#op("conv_transpose2d.input", [x, weight, bias, stride, 0, 0, groups]);
+    const [, , height = 0, width = 0] = whole.shape;
+    const rows = this.slice(whole, 2, top, height - bottom);
+    return this.slice(rows, 3, left, width - right);
+  }
+
+  batchNorm(x: Tensor, parameters: BatchNormParameters<Tensor>, options: BatchNormOptions = {}): Tensor {
+    const { weight, bias, runningMean, runningVar } = parameters;
+    const { eps = 1e-5, momentum = 0.1, useRunning = false, replication = 1 } = options;
+    const batch = this.training && !useRunning;
+    const norm = (variance: Tensor) =>
+      this.#op("batch_norm", [x, weight, bias, runningMean, variance, batch, momentum, eps, true]);
+    const count = batch ? x.size / x.shape[1]! : 0;
+    if (!batch || (replication === 1 && count > 1)) return norm(runningVar);
+
+    // libtorch's estimate has the factor N/(N−1) of the map it sees. Taking it up in a tensor of zeros leaves
+    // momentum · estimate, from which the estimate of the replicated map follows.
+    const update = this.#op("zeros_like", [runningVar]);
+    const y = norm(update);
+    const copies = count * replication;
+    const factor = ((count - 1) / count) * (copies > 1 ? copies / (copies - 1) : 1);
+    noGrad(() => {
+      this.#op("mul_.Scalar", [runningVar, 1 - momentum]);
+      if (count > 1) this.#op("add_.Tensor", [runningVar, update], { alpha: factor });
+    });
+    return y;
+  }
+
+  layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+    const sizes = x.shape.slice(1);
+    const perChannel = [sizes[0]!, ...sizes.slice(1).map(() => 1)];
+    const view = (v: Tensor) => (sizes.length === 1 ? v : this.#op("view", [v, perChannel]));
+    if (sizes.slice(1).every((size) => size === 1)) {
+      return this.#op("layer_norm", [x, sizes, view(weight), view(bias), eps]);
+    }
+    const normalised = this.#op("layer_norm", [x, sizes, null, null, eps]);
+    return this.#op("addcmul", [view(bias), normalised, view(weight)]);
+  }
+
+  relu(x: Tensor): Tensor {
+    return this.#op("relu", [x]);
+  }
+  sigmoid(x: Tensor): Tensor {
+    return this.#op("sigmoid", [x]);
+  }
+  softmax(x: Tensor, axis: number): Tensor {
+    return this.#op("softmax.int", [x, axis]);
+  }
+  logSoftmax(x: Tensor, axis: number): Tensor {
+    return this.#op("log_softmax.int", [x, axis]);
+  }
+  log(x: Tensor): Tensor {
+    return this.#op("log", [x]);
+  }
+  abs(x: Tensor): Tensor {
+    return this.#op("abs", [x]);
+  }
+  clamp(x: Tensor, low: number, high: number): Tensor {
+    return this.#op("clamp", [x, low, high]);
+  }
+
+  add(a: Tensor, b: Tensor): Tensor {
+    return this.#op("add.Tensor", [a, b]);
+  }
+  sub(a: Tensor, b: Tensor): Tensor {
+    return this.#op("sub.Tensor", [a, b]);
+  }
+  mul(a: Tensor, b: Tensor): Tensor {
+    return this.#op("mul.Tensor", [a, b]);
+  }
+  div(a: Tensor, b: Tensor): Tensor {
+    return this.#op("div.Tensor", [a, b]);
+  }
+  affine(x: Tensor, factor: number, offset: number): Tensor {
+    const scaled = factor === 1 ? x : this.#op("mul.Tensor", [x, factor]);
+    return offset === 0 ? scaled : this.#op("add.Tensor", [scaled, offset]);
+  }
+  matmul(a: Tensor, b: Tensor): Tensor {
+    return this.#op("matmul", [a, b]);
+  }
+
+  concat(xs: readonly Tensor[], axis: number): Tensor {
+    return this.#op("cat", [xs, axis]);
+  }
+  slice(x: Tensor, axis: number, start: number, end?: number, step = 1): Tensor {
+    return this.#op("slice.Tensor", [x, axis, start, end, step]);
+  }
+  reshape(x: Tensor, shape: readonly number[]): Tensor {
+    return this.#op("reshape", [x, shape.map((size, i) => (size === 0 ? (x.shape[i] ?? 0) : size))]);
+  }
+  permute(x: Tensor, axes: readonly number[]): Tensor {
+    return this.#op("permute", [x, axes]);
+  }
+  sum(x: Tensor, axes: readonly number[]): Tensor {
+    return this.#op("sum.dim_IntList", [x, axes, true]);
+  }
+  mean(x: Tensor, axes: readonly number[]): Tensor {
+    return this.#op("mean.dim", [x, axes, true]);
+  }
+
+  upsampleNearest(x: Tensor, factor: number): Tensor {
+    if (factor === 1) return x;
+    const size = x.shape.slice(2).map((n) => n * factor);
+    return this.#op("upsample_nearest2d", [x, size]);
+  }
+  maxPool2d(x: Tensor, size: number, stride: number): Tensor {
+    return this.#op("max_pool2d", [x, size, stride]);
+  }
+  avgPool2d(x: Tensor, size: number, stride: number): Tensor {
+    return this.#op("avg_pool2d", [x, size, stride]);
+  }
+  depthToSpace(x: Tensor, factor: number): Tensor {
+    return this.#op("pixel_shuffle", [x, factor]);
+  }
+  detach(x: Tensor): Tensor {
+    return this.#op("detach", [x]);
+  }
+
+  crossEntropy(logits: Tensor, target: Tensor): Tensor {
+    return this.#op("cross_entropy_loss", [logits, this.#classIds(target)]);
+  }
+
+  oneHot(target: Tensor, classes: number): Tensor {
+    const last = this.#op("one_hot", [this.#classIds(target), classes]);
+    const rank = last.shape.length;
+    const axes = [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
+    return this.#op("to.dtype", [this.permute(last, axes), this.parameters.dtype], {
+      memory_format: "contiguous",
+    });
+  }
+
+  #classIds(target: Tensor): Tensor {
+    return target.dtype === "int64" ? target : this.#op("to.dtype", [target, "int64"]);
+  }
+
+  /** Calls an operator; its errors name the scope. */
+  #op(name: string, args: readonly Value[], keywords?: Readonly<Record<string, Value>>): Tensor {
+    try {
+      return op(name, args, keywords);
+    } catch (cause) {
+      if (!(cause instanceof EngineError) || this.#prefix === "") throw cause;
+      throw new EngineError(`${this.#prefix}: ${cause.message}`, { cause });
+    }
+  }
+}
