@@ -106,17 +106,18 @@ function head<T>(
   const sizes = [c(128), c(256), c(512)] as const;
   const spec = { in: sizes[0] + sizes[1] + sizes[2], out: c(256), kernel: 1 };
   const mix = F.scope("mix");
+  const mixConv = mix.scope("conv");
   let f: T;
   if (net.rewrite === "full") {
     // A 1×1 over joined maps is the sum of three 1×1, each at the resolution of its map (§11, rewrite b).
-    const weight = convWeight(mix.scope("conv"), spec);
-    const f1 = F.conv2d(s1, F.slice(weight, 1, 0, sizes[0]), null);
-    const f2 = F.conv2d(s2, F.slice(weight, 1, sizes[0], sizes[0] + sizes[1]), null);
-    const f3 = F.conv2d(s3, F.slice(weight, 1, sizes[0] + sizes[1]), null);
+    const weight = convWeight(mixConv, spec);
+    const f1 = mixConv.conv2d(s1, F.slice(weight, 1, 0, sizes[0]), null);
+    const f2 = mixConv.conv2d(s2, F.slice(weight, 1, sizes[0], sizes[0] + sizes[1]), null);
+    const f3 = mixConv.conv2d(s3, F.slice(weight, 1, sizes[0] + sizes[1]), null);
     f = F.add(f1, F.upsampleNearest(F.add(f2, F.upsampleNearest(f3, 2)), 2));
   } else {
     const joined = F.concat([s1, F.upsampleNearest(s2, 2), F.upsampleNearest(s3, 4)], 1);
-    f = conv(mix.scope("conv"), joined, spec);
+    f = conv(mixConv, joined, spec);
   }
   f = F.relu(batchNorm(mix.scope("bn"), f, c(256))); // [N, 256, H/2, W/2]
   const out = { in: c(256), out: channels, kernel: 1, bias: true };
