@@ -99,7 +99,7 @@ const CHOICES: { readonly [K in keyof ResolvedNetOptions]?: readonly ResolvedNet
 export function resolveNetOptions(options: NetOptions = {}): ResolvedNetOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name, value] of given) {
-    if (!(name in PAPER)) {
+    if (!Object.hasOwn(PAPER, name)) {
       throw new UsageError(`net.${name}: unknown option, expected one of ${Object.keys(PAPER).join(", ")}`);
     }
     const choices: readonly unknown[] | undefined = CHOICES[name as keyof ResolvedNetOptions];
@@ -109,7 +109,7 @@ export function resolveNetOptions(options: NetOptions = {}): ResolvedNetOptions 
   }
   const preset = NET_PRESETS[options.preset ?? "paper"];
   const net: ResolvedNetOptions = { ...preset, ...Object.fromEntries(given) };
-  if (!(net.width > 0 && net.width <= 16)) {
+  if (typeof net.width !== "number" || !(net.width > 0 && net.width <= 16)) {
     throw new UsageError(`net.width: expected a number above 0 and at most 16, received ${net.width}`);
   }
   validateClassScheme(net.classes);
