@@ -1,0 +1,127 @@
+/**
+ * Finds the images and annotations below a folder and pairs them by base name within one set.
+ *
+ * @module
+ */
+import { readdir } from "node:fs/promises";
+import { basename, extname, join, sep } from "node:path";
+import { DataError, FileAccessError } from "@renograde/core";
+import { type DatasetEntry, type DatasetLayout, SET_NAMES, type SetName } from "./dataset.js";
+
+const SETS: readonly (readonly [RegExp, SetName])[] = [
+  [/^train(ing)?$/i, "train"],
+  [/^val(id(ation)?)?$/i, "valid"],
+  [/^test(ing)?$/i, "test"],
+];
+const IMAGE_EXTENSIONS = new Set([".png", ".tif", ".tiff", ".jpg", ".jpeg"]);
+
+interface Found {
+  readonly path: string;
+  readonly name: string;
+  readonly set: SetName | null;
+}
+
+function setOfFolder(folders: readonly string[]): SetName | null {
+  for (const folder of folders) {
+    for (const [pattern, set] of SETS) if (pattern.test(folder)) return set;
+  }
+  return null;
+}
+
+async function listFiles(root: string): Promise<string[]> {
+  try {
+    const items = await readdir(root, { recursive: true, withFileTypes: true });
+    return items
+      .filter((item) => item.isFile() && !item.name.startsWith("."))
+      .map((item) => join(item.parentPath, item.name))
+      .sort((a, b) => (a < b ? -1 : 1));
+  } catch (cause) {
+    throw new FileAccessError(root, "cannot list the dataset folder; give an existing folder", { cause });
+  }
+}
+
+function index(files: readonly Found[], kind: string): Map<string, Found> {
+  const result = new Map<string, Found>();
+  for (const file of files) {
+    const key = `${file.set ?? ""}/${file.name}`;
+    const other = result.get(key);
+    if (other) {
+      throw new DataError(
+        `${file.path}: a second ${kind} named "${file.name}" in the same set, the first is ${other.path}; rename one of them`,
+      );
+    }
+    result.set(key, file);
+  }
+  return result;
+}
+
+function nameSome(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}
+
+/**
+ * Lists the samples of a dataset folder. A folder with `.mat` files is RCCNucSeg (or CoNSeP), else `labels` folders
+ * hold PNG instance maps and `classes` folders the class numbers. Sets come from folders named train, valid
+ * (val, validation) and test in any letter case.
+ *
+ * @throws DataError when nothing can be paired, or an image has no annotation
+ * @throws FileAccessError when the folder cannot be read
+ */
+export async function findEntries(root: string): Promise<{ layout: DatasetLayout; entries: DatasetEntry[] }> {
+  const images: (Found & { inImages: boolean })[] = [];
+  const mats: Found[] = [];
+  const labels: Found[] = [];
+  const classes: Found[] = [];
+  for (const path of await listFiles(root)) {
+    const folders = path.slice(root.length).split(sep).filter(Boolean).slice(0, -1);
+    const extension = extname(path);
+    const lower = extension.toLowerCase();
+    const found = { path, name: basename(path, extension), set: setOfFolder(folders) };
+    const below = (name: RegExp) => folders.some((folder) => name.test(folder));
+    if (lower === ".mat") mats.push(found);
+    else if (lower === ".json" && below(/^classes$/i)) classes.push(found);
+    else if (lower === ".png" && below(/^labels?$/i)) labels.push(found);
+    else if (IMAGE_EXTENSIONS.has(lower)) images.push({ ...found, inImages: below(/^images?$/i) });
+  }
+  const layout: DatasetLayout = mats.length > 0 ? "rccnucseg" : "label-png";
+  const chosen = images.some((image) => image.inImages) ? images.filter((image) => image.inImages) : images;
+  const annotation = index(layout === "rccnucseg" ? mats : labels, "annotation");
+  const classFiles = index(classes, "class file");
+  if (chosen.length === 0 || annotation.size === 0) {
+    throw new DataError(
+      `${root}: found ${chosen.length} images and ${annotation.size} annotations; expected images/*.png with labels/*.png, or Images/*.png with Labels/*.mat`,
+    );
+  }
+  const entries: DatasetEntry[] = [];
+  const lonely: string[] = [];
+  for (const [key, image] of index(chosen, "image")) {
+    const label = annotation.get(key);
+    annotation.delete(key);
+    if (!label) {
+      lonely.push(image.path);
+      continue;
+    }
+    entries.push({
+      name: image.name,
+      set: image.set,
+      imagePath: image.path,
+      labelPath: label.path,
+      classPath: layout === "label-png" ? (classFiles.get(key)?.path ?? null) : null,
+    });
+  }
+  if (lonely.length > 0) {
+    throw new DataError(
+      `${root}: ${lonely.length} of ${chosen.length} images have no annotation of the same name in their set: ${nameSome(lonely)}`,
+    );
+  }
+  const orphans = [...annotation.values()].map((label) => label.path);
+  if (orphans.length > 0) {
+    throw new DataError(
+      `${root}: ${orphans.length} annotations have no image of the same name in their set: ${nameSome(orphans)}`,
+    );
+  }
+  const rank = (set: SetName | null) => (set === null ? -1 : SET_NAMES.indexOf(set));
+  entries.sort((a, b) => rank(a.set) - rank(b.set) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return { layout, entries };
+}

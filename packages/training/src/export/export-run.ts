@@ -1,0 +1,98 @@
+/**
+ * From a run to a model file: the weights of a checkpoint as ONNX with everything grading needs to know.
+ *
+ * @module
+ */
+import { DataError, type PostOptions, UsageError } from "@renograde/core";
+import type { ModelMetadata } from "@renograde/formats";
+import { describeModel, exportOnnx, type Network } from "@renograde/nn";
+import { writeFileAtomic } from "@renograde/slides/node";
+import type { TrainConfig } from "../config/schema.js";
+import { type RunState, readCheckpoint } from "../loop/checkpoint.js";
+import { networkOf } from "../loop/engine.js";
+import { type RunInfo, readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
+import { CROP_RIM } from "../targets/batch.js";
+import { packageVersion } from "../version.js";
+
+/** Options of {@link exportRun}. */
+export interface ExportRunOptions {
+  /** Which weights; default `best`. */
+  readonly checkpoint?: "best" | "last";
+  /** Element type of the weights; default float32. */
+  readonly precision?: "float32";
+}
+
+/** Constants of post-processing: those of the run, with the network's own method and dilation where left open. */
+function postOptions(config: TrainConfig, network: Network): PostOptions {
+  const { method, dilate, ...rest } = config.post;
+  return { ...rest, method: method ?? network.post.method, dilate: dilate ?? network.post.dilate };
+}
+
+function describeData(config: TrainConfig, info: RunInfo): string {
+  if (config.model.data !== "") return config.model.data;
+  const { train, valid } = info.images;
+  return `${info.data.name}: ${train.length} training and ${valid.length} validation images (${info.split.origin}).`;
+}
+
+function trainingFacts(config: TrainConfig, info: RunInfo, run: RunState): ModelMetadata["training"] {
+  return {
+    data: describeData(config, info),
+    synthetic: config.model.synthetic,
+    seed: config.train.seed,
+    epochs: run.epoch,
+    steps: run.step,
+    scores: run.scores,
+    scoresOn:
+      info.patches.valid === 0
+        ? "nothing: the run had no validation images"
+        : `the run's ${info.images.valid.length} validation images (${info.patches.valid} patches), which also selected the epoch`,
+  };
+}
+
+/**
+ * Writes the model of a run.
+ *
+ * The window in the metadata is the crop it was trained with; the kept centre is 56 px smaller than the output
+ * (200 of 256), at least 8 px.
+ *
+ * @param runDir - folder that `train` wrote
+ * @param out - the ONNX file to write
+ * @returns the metadata of the file
+ * @throws FileAccessError, FileFormatError when the run is incomplete or damaged
+ */
+export async function exportRun(
+  runDir: string,
+  out: string,
+  options: ExportRunOptions = {},
+): Promise<ModelMetadata> {
+  const which = options.checkpoint ?? "best";
+  if (options.precision !== undefined && options.precision !== "float32") {
+    throw new UsageError(`precision: expected float32, received ${String(options.precision)}`);
+  }
+  const config = await readRunConfig(runDir);
+  const info = await readRunInfo(runDir);
+  const checkpoint = await readCheckpoint(runPaths(runDir)[which]);
+  const network = networkOf(config, info.classes);
+  const output = config.data.crop - CROP_RIM;
+  const metadata: ModelMetadata = {
+    ...describeModel(network, checkpoint.network, {
+      name: config.model.name,
+      mpp: config.data.mpp,
+      post: postOptions(config, network),
+      training: trainingFacts(config, info, checkpoint.run),
+      licence: config.model.licence,
+      intendedUse: "Research use only; not for diagnostic use.",
+      renogradeVersion: packageVersion(),
+    }),
+    window: config.data.crop,
+    output,
+    kept: Math.max(8, output - 56),
+  };
+  for (const [name, tensor] of checkpoint.network) {
+    if (!tensor.data.every((value) => Number.isFinite(value))) {
+      throw new DataError(`${runDir}: ${name} of the ${which} checkpoint holds values that are not finite`);
+    }
+  }
+  await writeFileAtomic(out, exportOnnx(network, {}, checkpoint.network, metadata));
+  return metadata;
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../config/load-config.js";
+import { parseLog } from "./run-log.js";
+import { planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
+import { createScoreKeeper, namedScores, selectionScore } from "./scores.js";
+
+describe("planEpochs", () => {
+  it("drops the rate after 25 epochs of each phase", () => {
+    const epochs = planEpochs(parseConfig("train: {phases: [{}, {}]}").train.phases);
+    expect(epochs.length).toBe(100);
+    expect([1, 25, 26, 50, 51, 75, 76, 100].map((e) => epochs[e - 1]!.lr)).toEqual([
+      1e-4, 1e-4, 1e-5, 1e-5, 1e-4, 1e-4, 1e-5, 1e-5,
+    ]);
+    expect(epochs.findIndex((e) => e.lastPhase)).toBe(50);
+  });
+});
+
+describe("planBatches", () => {
+  it("makes 350 steps of 2800 samples in batches of 8, every sample once", () => {
+    const batches = planBatches(10, 1, 2800, 8);
+    expect(batches.length).toBe(350);
+    expect(new Set(batches.flatMap((b) => [...b])).size).toBe(2800);
+  });
+  it("is a fresh permutation per epoch, the same each time", () => {
+    expect(planBatches(10, 1, 50, 4)).toEqual(planBatches(10, 1, 50, 4));
+    expect(planBatches(10, 1, 50, 4)).not.toEqual(planBatches(10, 2, 50, 4));
+  });
+  it("drops the incomplete last batch, but not the only one", () => {
+    expect(planBatches(1, 1, 11, 4).map((b) => b.length)).toEqual([4, 4]);
+    expect(planBatches(1, 1, 3, 4).map((b) => b.length)).toEqual([3]);
+    expect(stepsPerEpoch(0, 4)).toBe(0);
+  });
+});
+
+describe("createScoreKeeper", () => {
+  // One patch of 2x2, two classes: channels bg, 1, 2, nucleus, distance.
+  const maps = Float32Array.from([
+    0.8,
+    0.1,
+    0.1,
+    0.2, // background
+    0.1,
+    0.7,
+    0.2,
+    0.3, // class 1
+    0.1,
+    0.2,
+    0.7,
+    0.5, // class 2
+    0.2,
+    0.9,
+    0.4,
+    0.8, // nucleus
+    0.0,
+    0.5,
+    0.5,
+    1.0, // distance
+  ]);
+  const classes = Uint8Array.from([0, 1, 1, 2]);
+  const distance = Float32Array.from([0, 0.5, 0.25, 0.5]);
+
+  it("pools Dice over pixels", () => {
+    const keeper = createScoreKeeper(2, 2, true);
+    keeper.add(maps, classes, distance, 1);
+    const scores = keeper.scores();
+    // arg-max: 0 1 2 2; nucleus: 0 1 0 1
+    expect(scores.validDicePerClass[0]).toBeCloseTo((2 * 1) / (1 + 2), 7);
+    expect(scores.validDicePerClass[1]).toBeCloseTo((2 * 1) / (2 + 1), 7);
+    expect(scores.validDice).toBeCloseTo((2 * 2) / (2 + 3), 7);
+    expect(scores.validMae).toBeCloseTo((0 + 0 + 0.25 + 0.5) / 4, 7);
+    expect(selectionScore(scores)).toEqual({ name: "valid_mean_dice", value: scores.validMeanDice });
+    expect(Object.keys(namedScores(scores))).toEqual([
+      "valid_dice",
+      "valid_dice_1",
+      "valid_dice_2",
+      "valid_mean_dice",
+      "valid_mae",
+    ]);
+  });
+
+  it("counts only the patches that are no padding, and adds up batches", () => {
+    const twice = Float32Array.from([...maps, ...maps]);
+    const padded = createScoreKeeper(2, 2, true);
+    padded.add(
+      twice,
+      Uint8Array.from([...classes, 9, 9, 9, 9]),
+      Float32Array.from([...distance, 9, 9, 9, 9]),
+      1,
+    );
+    const single = createScoreKeeper(2, 2, true);
+    single.add(maps, classes, distance, 1);
+    expect(padded.scores()).toEqual(single.scores());
+    single.add(maps, classes, distance, 1);
+    expect(single.scores().validDice).toBeCloseTo(padded.scores().validDice, 7);
+  });
+
+  it("selects by nucleus Dice when there is one class", () => {
+    const keeper = createScoreKeeper(1, 1, false);
+    keeper.add(Float32Array.from([0.4, 0.6, 0.6, 0]), Uint8Array.from([1]), Float32Array.from([1]), 1);
+    const scores = keeper.scores();
+    expect(selectionScore(scores).name).toBe("valid_dice");
+    expect(scores.validMae).toBeNull();
+  });
+});
+
+describe("parseLog", () => {
+  it("leaves out a line that a kill cut off", () => {
+    const text = '{"kind":"start","step":0,"epoch":0}\n{"kind":"steps","st';
+    expect(parseLog(text)).toEqual([{ kind: "start", step: 0, epoch: 0 }]);
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * What a run needs before its first step: dataset, split, patches, network, and the files that describe the run.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { DataError, throwIfAborted, UsageError } from "@renograde/core";
+import { declareParameters, elements } from "@renograde/nn";
+import { writeFileAtomic } from "@renograde/slides/node";
+import { loadTorch, setThreads } from "@renograde/torch";
+import { formatConfig } from "../config/load-config.js";
+import type { TrainConfig } from "../config/schema.js";
+import { openDataset } from "../datasets/open-dataset.js";
+import { splitDataset } from "../datasets/split.js";
+import { openPatchSource, type PatchSource } from "../targets/patch-source.js";
+import { packageVersion } from "../version.js";
+import { createEngine, type TrainingEngine } from "./engine.js";
+import { dataFingerprint, fixedDifferences, readRunConfig, runPaths, writeRunInfo } from "./run-folder.js";
+import type { TrainOptions } from "./train.js";
+
+/** The parts of a run. */
+export interface OpenRun {
+  readonly train: PatchSource;
+  readonly valid: PatchSource;
+  readonly engine: TrainingEngine;
+  /** Trained numbers of the network. */
+  readonly parameters: number;
+  readonly fingerprint: string;
+}
+
+/** Loads libtorch on the wanted device; returns a description of the engine. */
+function prepareTorch(config: TrainConfig): string {
+  const { device, threads } = config.train;
+  const info = loadTorch();
+  if (threads > 0) setThreads(threads);
+  const match = /^(cpu|cuda)(?::(\d+))?$/.exec(device);
+  if (match === null) {
+    throw new UsageError(`train.device: expected cpu, cuda or cuda:<number>, received "${device}"`);
+  }
+  if (match[1] === "cuda" && Number(match[2] ?? 0) >= info.cudaDevices) {
+    throw new UsageError(
+      `train.device: "${device}" is not available, libtorch ${info.version} sees ${info.cudaDevices} CUDA devices; use cpu or a CUDA build of libtorch`,
+    );
+  }
+  return `libtorch ${info.version}, ${device}`;
+}
+
+async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<void> {
+  const paths = runPaths(options.runDir);
+  if (!resumed) {
+    if (!options.resume && existsSync(`${paths.last}.safetensors`)) {
+      throw new UsageError(
+        `${options.runDir}: already holds a run; resume it with --resume or choose another folder`,
+      );
+    }
+    return;
+  }
+  const different = fixedDifferences(await readRunConfig(options.runDir), options.config);
+  if (different.length > 0) {
+    throw new UsageError(
+      `${options.runDir}: was started with other values of ${different.join(", ")}; resume with those of ${paths.config} or start a new run`,
+    );
+  }
+}
+
+/**
+ * Opens data and network and writes `config.yaml` and `run.json`.
+ *
+ * @param resumed - whether a checkpoint will be loaded
+ */
+export async function openRun(options: TrainOptions, resumed: boolean): Promise<OpenRun> {
+  const { config, dataDir, runDir, signal } = options;
+  await checkRunFolder(options, resumed);
+  const engineName = prepareTorch(config);
+  const dataset = await openDataset(dataDir, { classMap: config.data.classMap });
+  const split = await splitDataset(dataset, config.split);
+  if (split.train.length === 0) throw new DataError(`${dataDir}: no images to train on (${split.origin})`);
+  const total = split.train.length + split.valid.length;
+  const tell = options.onProgress ?? (() => undefined);
+  const hooks = (before: number) => ({
+    onImage: (done: number) => tell({ kind: "data", done: before + done, total }),
+    onWarning: (message: string) => tell({ kind: "warning", message }),
+    throwIfAborted: () => throwIfAborted(signal),
+  });
+  const train = await openPatchSource(dataset, split.train, config, hooks(0));
+  const valid = await openPatchSource(dataset, split.valid, config, hooks(split.train.length));
+  if (valid.length === 0) {
+    tell({
+      kind: "warning",
+      message: `${dataDir}: no validation images (${split.origin}); no epoch can be selected as best`,
+    });
+  }
+  const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid]);
+  const engine = createEngine(config, dataset.classes);
+  const specs = declareParameters(engine.network).filter((spec) => spec.role === "parameter");
+  const parameters = specs.reduce((sum, spec) => sum + elements(spec.shape), 0);
+  const names = (list: readonly number[]) => list.map((index) => dataset.entries[index]!.name);
+  await writeFileAtomic(runPaths(runDir).config, formatConfig(config));
+  await writeRunInfo(runDir, {
+    format: 1,
+    renogradeVersion: packageVersion(),
+    engine: engineName,
+    network: config.net.network,
+    parameters,
+    classes: dataset.classes,
+    data: { name: basename(resolve(dataDir)), layout: dataset.layout, fingerprint },
+    split,
+    images: { train: names(split.train), valid: names(split.valid) },
+    patches: { train: train.length, valid: valid.length },
+  });
+  return { train, valid, engine, parameters, fingerprint };
+}

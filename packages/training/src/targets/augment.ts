@@ -1,0 +1,71 @@
+/**
+ * Random variation of training patches. The stream of random numbers belongs to (seed, epoch, sample), so a sample
+ * comes out the same whatever the number of workers (spec/training.md §10).
+ *
+ * @module
+ */
+import { createRandom, type Random } from "@renograde/core";
+import { cutPatch, type Patch, type PatchWindow, type PreparedImage } from "./windows.js";
+
+/** `aug.preset`. */
+export type AugmentationPreset = "none" | "flip";
+
+/** One of the eight symmetries of the square: transpose first, then mirror columns, then mirror rows. */
+export interface Symmetry {
+  readonly transpose: boolean;
+  readonly mirrorX: boolean;
+  readonly mirrorY: boolean;
+}
+
+/** Moves every pixel of a patch by a symmetry of the square. */
+export function applySymmetry(patch: Patch, symmetry: Symmetry): Patch {
+  const { size } = patch;
+  const { transpose, mirrorX, mirrorY } = symmetry;
+  if (!transpose && !mirrorX && !mirrorY) return patch;
+  const rgb = new Uint8Array(patch.rgb.length);
+  const instances = new Int32Array(patch.instances.length);
+  const classes = new Uint8Array(patch.classes.length);
+  const distance = new Uint8Array(patch.distance.length);
+  let to = 0;
+  for (let y = 0; y < size; y++) {
+    const v = mirrorY ? size - 1 - y : y;
+    for (let x = 0; x < size; x++, to++) {
+      const u = mirrorX ? size - 1 - x : x;
+      const from = transpose ? u * size + v : v * size + u;
+      rgb[to * 3] = patch.rgb[from * 3]!;
+      rgb[to * 3 + 1] = patch.rgb[from * 3 + 1]!;
+      rgb[to * 3 + 2] = patch.rgb[from * 3 + 2]!;
+      instances[to] = patch.instances[from]!;
+      classes[to] = patch.classes[from]!;
+      distance[to] = patch.distance[from]!;
+    }
+  }
+  return { size, rgb, instances, classes, distance };
+}
+
+/** The random stream of one sample in one epoch. */
+export function sampleRandom(seed: number, epoch: number, sample: number): Random {
+  return createRandom(seed, "augment", epoch, sample);
+}
+
+/**
+ * The varied `crop × crop` centre of a window.
+ *
+ * @param random - null for validation: the plain centre
+ */
+export function augmentedCrop(
+  image: PreparedImage,
+  at: PatchWindow,
+  sizes: { readonly window: number; readonly crop: number },
+  preset: AugmentationPreset,
+  random: Random | null,
+): Patch {
+  const inset = (sizes.window - sizes.crop) / 2;
+  const patch = cutPatch(image, at.top + inset, at.left + inset, sizes.crop);
+  if (preset === "none" || random === null) return patch;
+  return applySymmetry(patch, {
+    transpose: random.chance(0.5),
+    mirrorX: random.chance(0.5),
+    mirrorY: random.chance(0.5),
+  });
+}
