@@ -144,7 +144,7 @@ function drawNucleoli(
   const turn = random.uniform(0, 2 * Math.PI);
   for (let i = 0; i < count; i++) {
     const diameterUm =
-      type === GRADE_3 ? random.uniform(2.6, 3.7) * (i === 0 ? 1 : 0.75) : random.uniform(1.15, 1.5);
+      type === GRADE_3 ? random.uniform(2.6, 3.7) * (i === 0 ? 1 : 0.75) : random.uniform(0.9, 1.15);
     const distance = count === 1 ? random.uniform(0, 0.32) : random.uniform(0.32, 0.42);
     const u = distance * a * Math.cos(turn + i * Math.PI);
     const v = distance * b * Math.sin(turn + i * Math.PI);
@@ -154,7 +154,7 @@ function drawNucleoli(
       dx: u * cos - v * sin,
       dy: u * sin + v * cos,
       radiusPx: diameterUm / 2 / mpp,
-      strength: type === GRADE_3 ? random.uniform(0.95, 1.25) : random.uniform(0.8, 1.05),
+      strength: type === GRADE_3 ? random.uniform(0.95, 1.25) : random.uniform(0.75, 0.95),
     });
   }
   return nucleoli;

@@ -48,6 +48,8 @@ export interface SectionOptions {
   readonly noise?: number;
   /** Strength of uneven illumination, share of full light lost at the darkest side; 0 to 0.5, drawn from 0 to 0.08. */
   readonly shading?: number;
+  /** Quality of the JPEG loss, 1 to 100 (none); drawn from 72 to 96. */
+  readonly jpegQuality?: number;
 }
 
 /** {@link SectionOptions} with nothing left open. */
@@ -76,7 +78,10 @@ function unit(v: readonly number[]): StainVector {
 /** Draws dyes as a random mixture of known pairs, with a little jitter. */
 function drawStain(seed: number): SectionStain {
   const random = createRandom(seed, "stain");
-  const weights = DYES.map(() => random.next() ** 2 + 0.02);
+  const weights = DYES.map(() => {
+    const weight = random.next();
+    return weight * weight + 0.02;
+  });
   const blend = (pick: (dye: (typeof DYES)[number]) => StainVector): StainVector =>
     unit(
       [0, 1, 2].map(
@@ -112,6 +117,7 @@ export function resolveSectionOptions(options: SectionOptions): ResolvedSectionO
     blurUm: random.uniform(0.12, 0.28),
     noise: random.uniform(1, 3),
     shading: random.uniform(0, 0.08),
+    jpegQuality: random.int(72, 96),
   };
   const resolved: ResolvedSectionOptions = {
     width: options.width,
@@ -125,6 +131,7 @@ export function resolveSectionOptions(options: SectionOptions): ResolvedSectionO
     blurUm: options.blurUm ?? drawn.blurUm,
     noise: options.noise ?? drawn.noise,
     shading: options.shading ?? drawn.shading,
+    jpegQuality: options.jpegQuality ?? drawn.jpegQuality,
   };
   check("width", resolved.width, 64, 8192, true);
   check("height", resolved.height, 64, 8192, true);
@@ -135,6 +142,7 @@ export function resolveSectionOptions(options: SectionOptions): ResolvedSectionO
   check("blurUm", resolved.blurUm, 0, 2);
   check("noise", resolved.noise, 0, 20);
   check("shading", resolved.shading, 0, 0.5);
+  check("jpegQuality", resolved.jpegQuality, 1, 100);
   const { g1, g2, g3 } = resolved.gradeMix;
   if (!(g1 >= 0 && g2 >= 0 && g3 >= 0 && g1 + g2 + g3 > 0)) {
     throw new UsageError(

@@ -18,7 +18,7 @@ describe("synthesizeSection", () => {
     const options = { width: 160, height: 96, seed: 5 };
     const section = synthesizeSection(options);
     expect(synthesizeSection(options).image.data).toEqual(section.image.data);
-    expect(hash(section.image.data)).toBe("9d2ce09f359a5fbe");
+    expect(hash(section.image.data)).toBe("f1236214b8794038");
     expect(hash(new Uint8Array(section.labels.data.buffer))).toBe("9c44af63514198be");
     expect(hash(synthesizeSection({ ...options, seed: 6 }).image.data)).not.toBe(hash(section.image.data));
   });
@@ -67,7 +67,7 @@ describe("synthesizeSection", () => {
     for (let i = 0; i < many; i++) {
       const level = (i + 0.5) / many;
       const options = resolveSectionOptions({ width: 384, height: 384, seed: 100 + i, gradeLevel: level });
-      const { nuclei } = settleTruth(384, 384, placeNuclei(new Tissue(options), options));
+      const { nuclei } = settleTruth(384, 384, placeNuclei(new Tissue(options), options), 0.25);
       for (const { type } of nuclei) counts[type]! += 1;
     }
     const total = counts.reduce((a, b) => a + b);
@@ -108,14 +108,18 @@ describe("grades follow the visibility of the nucleolus (ISUP/WHO)", () => {
     for (const values of full) expect(values.length).toBeGreaterThan(15);
   });
 
+  // Of 30 sections of 512 px, 5 % to 95 %: at 400x G1 0.12-0.43, G2 0.49-1.12, G3 0.96-1.96; at 100x G1 0.06-0.30,
+  // G2 0.23-0.67, G3 0.88-1.72.
   it("shows nucleoli of grade 2 and 3 at 400x, none of grade 1", () => {
-    expect(quantile(full[0]!, 0.9)).toBeLessThan(quantile(full[1]!, 0.1));
-    expect(quantile(full[0]!, 0.9)).toBeLessThan(quantile(full[2]!, 0.1));
+    expect(quantile(full[0]!, 0.9)).toBeLessThan(0.46);
+    expect(quantile(full[1]!, 0.1)).toBeGreaterThan(0.46);
+    expect(quantile(full[2]!, 0.1)).toBeGreaterThan(0.46);
   });
 
   it("shows nucleoli of grade 3 only at 100x", () => {
-    expect(quantile(reduced[0]!, 0.9)).toBeLessThan(quantile(reduced[2]!, 0.1));
-    expect(quantile(reduced[1]!, 0.9)).toBeLessThan(quantile(reduced[2]!, 0.1));
+    expect(quantile(reduced[0]!, 0.9)).toBeLessThan(0.35);
+    expect(quantile(reduced[1]!, 0.9)).toBeLessThan(0.75);
+    expect(quantile(reduced[2]!, 0.1)).toBeGreaterThan(0.75);
   });
 });
 

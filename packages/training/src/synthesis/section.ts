@@ -41,7 +41,12 @@ export interface SyntheticSection {
 export function synthesizeSection(options: SectionOptions): SyntheticSection {
   const resolved = resolveSectionOptions(options);
   const tissue = new Tissue(resolved);
-  const { labels, nuclei } = settleTruth(resolved.width, resolved.height, placeNuclei(tissue, resolved));
+  const { labels, nuclei } = settleTruth(
+    resolved.width,
+    resolved.height,
+    placeNuclei(tissue, resolved),
+    resolved.mpp,
+  );
   const types = new Uint8Array(nuclei.length + 1);
   nuclei.forEach((nucleus, i) => {
     types[i + 1] = nucleus.type;

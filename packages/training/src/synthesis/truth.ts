@@ -7,8 +7,8 @@
 import { createLabelMap, type LabelMap } from "@renograde/core";
 import { depthInside, type NucleusModel, reachOf } from "./nucleus-model.js";
 
-/** Smallest visible nucleus in pixels (at the image's border), and smallest visible share of a covered one. */
-const MIN_VISIBLE_PX = 24;
+/** Smallest visible nucleus (at the image's border), and smallest visible share of a covered one. */
+const MIN_VISIBLE_UM2 = 1.5;
 const MIN_VISIBLE_SHARE = 0.6;
 /** Parts up to this size that the pixel grid cuts off an outline's tip become background. */
 const MAX_CRUMB_PX = 6;
@@ -90,10 +90,15 @@ function isWhole(labels: LabelMap, label: number, bounds: readonly number[], see
 }
 
 /**
- * Settles the truth. Nuclei with fewer than 24 visible pixels, with less than 60 % of their pixels visible, or cut
+ * Settles the truth. Nuclei with less than 1.5 µm² (24 px at 0.25 µm/px) visible, with less than 60 % of their pixels visible, or cut
  * into parts by one in front are removed; the rest keep their order.
  */
-export function settleTruth(width: number, height: number, placed: readonly NucleusModel[]): SectionTruth {
+export function settleTruth(
+  width: number,
+  height: number,
+  placed: readonly NucleusModel[],
+  mpp: number,
+): SectionTruth {
   const labels = createLabelMap(width, height);
   const seen = new Uint8Array(width * height);
   let nuclei = placed;
@@ -105,7 +110,7 @@ export function settleTruth(width: number, height: number, placed: readonly Nucl
     const kept = nuclei.filter((nucleus, i) => {
       const pixels = visible[i + 1]!;
       return (
-        pixels >= MIN_VISIBLE_PX &&
+        pixels * mpp * mpp >= MIN_VISIBLE_UM2 &&
         pixels >= written[i]! * MIN_VISIBLE_SHARE &&
         isWhole(labels, i + 1, boundsOf(nucleus, width, height), seen)
       );
