@@ -3,8 +3,11 @@
  * Exact parts of Renograde that run anywhere: rasters, morphology, geometry, metrics, class schemes, errors.
  */
 export * from "./class-scheme.js";
+export * from "./color/haematoxylin.js";
 export * from "./errors.js";
+export * from "./geometry/index.js";
 export * from "./metrics/index.js";
+export * from "./morphology/index.js";
 export * from "./nucleus.js";
 export * from "./post-options.js";
 export * from "./random.js";

@@ -1,0 +1,101 @@
+/**
+ * From the network's maps to instances: bytes, then watershed or components (spec/postprocessing.md §2, §3, §6).
+ *
+ * @module
+ */
+import type { ClassScheme } from "../class-scheme.js";
+import { DataError, ShapeError } from "../errors.js";
+import type { PostOptions } from "../post-options.js";
+import type { ByteMap, NetworkMaps } from "../raster.js";
+import type { LabelledMap } from "./label-components.js";
+import { segmentByComponents } from "./segment-components.js";
+import { segmentByWatershed } from "./segment-watershed.js";
+import { Workspace } from "./workspace.js";
+
+/**
+ * Finds the nuclei in the maps of one image.
+ *
+ * @param maps - float32 channels `[p0 … pK, nucleus, distance]`, K classes and background
+ *   (spec/postprocessing.md §1)
+ * @param options - `method` chooses between §3 and §6
+ * @returns instances 1…count in raster order of their basins
+ * @throws ShapeError when the number of channels is not the scheme's K + 3
+ * @throws DataError when a channel that is read holds NaN; the message names channel and pixel
+ * @example
+ * const maps = { width: 8, height: 8, channels: 7, data: new Float32Array(7 * 64) };
+ * segmentNuclei(maps, RCC_CLASSES, DEFAULT_POST_OPTIONS).labels.count; // 0
+ */
+export function segmentNuclei(
+  maps: NetworkMaps,
+  scheme: ClassScheme,
+  options: PostOptions,
+  workspace = new Workspace(),
+): { readonly labels: LabelledMap } {
+  checkMaps(maps, scheme);
+  const { width, height } = maps;
+  const size = width * height;
+  const nucleus = scheme.classes.length + 1;
+  if (options.method === "components") {
+    rejectNaN(maps, nucleus);
+    const data = maps.data.subarray(nucleus * size, (nucleus + 1) * size);
+    return { labels: segmentByComponents({ width, height, data }, options) };
+  }
+  const binary = mapToBytes(maps, nucleus, workspace.uint8("maps.nucleus", size));
+  const distance = mapToBytes(maps, nucleus + 1, workspace.uint8("maps.distance", size));
+  return { labels: segmentByWatershed(distance, binary, options, workspace) };
+}
+
+/**
+ * Converts one channel to bytes: trunc(fround(value · 255)) after clamping to [0, 1] (spec/postprocessing.md §2).
+ *
+ * @param target - receives the bytes; fresh memory by default
+ * @throws DataError when the channel holds NaN; the message names channel and pixel
+ */
+export function mapToBytes(
+  maps: NetworkMaps,
+  channel: number,
+  target: Uint8Array = new Uint8Array(maps.width * maps.height),
+): ByteMap {
+  const { width, height } = maps;
+  const size = width * height;
+  const plane = maps.data.subarray(channel * size, (channel + 1) * size);
+  for (let p = 0; p < size; p++) {
+    const value = plane[p]!;
+    if (value >= 1) target[p] = 255;
+    else if (value > 0) target[p] = Math.fround(value * 255);
+    else {
+      if (Number.isNaN(value)) rejectNaN(maps, channel);
+      target[p] = 0;
+    }
+  }
+  return { width, height, data: target };
+}
+
+/** Throws {@link ShapeError} unless the maps have the scheme's channels and as much data as they say. */
+export function checkMaps(maps: NetworkMaps, scheme: ClassScheme): void {
+  const { width, height, channels, data } = maps;
+  const wanted = scheme.classes.length + 3;
+  if (channels !== wanted) {
+    throw new ShapeError(
+      `maps have ${channels} channels, but class scheme "${scheme.name}" needs ${wanted} (background, ${scheme.classes.length} classes, nucleus, distance)`,
+    );
+  }
+  if (data.length !== width * height * channels) {
+    throw new ShapeError(
+      `maps hold ${data.length} values, but ${channels} channels of ${width} x ${height} px need ${width * height * channels}`,
+    );
+  }
+}
+
+/** Throws {@link DataError} when the channel holds NaN. */
+export function rejectNaN(maps: NetworkMaps, channel: number): void {
+  const { width, height, data } = maps;
+  const start = channel * width * height;
+  for (let p = 0; p < width * height; p++) {
+    if (Number.isNaN(data[start + p])) {
+      throw new DataError(
+        `maps hold NaN in channel ${channel} at pixel (${p % width}, ${Math.floor(p / width)}); the network or its input is broken`,
+      );
+    }
+  }
+}
