@@ -125,7 +125,8 @@ export function native(): Native {
     );
   }
   // libtorch's own default is one thread on some systems, and each worker thread has its own count.
-  if (process.env.OMP_NUM_THREADS === undefined) addon.threads(availableParallelism());
+  const wanted = Number(process.env.OMP_NUM_THREADS);
+  addon.threads(Number.isInteger(wanted) && wanted > 0 ? wanted : availableParallelism());
   addon.setMemoryLimit(Math.floor(availableMemory() * 0.75));
   loaded = addon;
   return addon;
