@@ -54,7 +54,7 @@ describe("writeSyntheticDataset", () => {
     const labelPath = join(folder, "a/Train/Labels/synthetic_train_0002.mat");
     const variables = parseMat5(await readFile(labelPath), labelPath);
     expect([...variables.keys()]).toEqual(["instance_map", "class_map", "TCGA_file_name"]);
-    expect(variables.get("TCGA_file_name")).toEqual({ kind: "char", rows: ["SYNTHETIC-01-train-0002"] });
+    expect(variables.get("TCGA_file_name")).toEqual({ kind: "char", rows: ["SYNTHETIC-train-0002"] });
     const instances = variables.get("instance_map");
     const classes = variables.get("class_map");
     if (instances?.kind !== "numeric" || classes?.kind !== "numeric") throw new Error("maps are missing");

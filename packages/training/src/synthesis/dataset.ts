@@ -94,12 +94,10 @@ function planSet(set: SetKey, count: number, seed: number): Patch[] {
   const start = random.next();
   return Array.from({ length: count }, (_, i) => {
     const number = String(i + 1).padStart(4, "0");
-    // Each patch is a patient of its own: the first 12 characters, as in a TCGA barcode.
-    const patient = (i % 1296).toString(36).toUpperCase().padStart(2, "0");
     return {
       set,
       name: `synthetic_${set}_${number}`,
-      slideName: `SYNTHETIC-${patient}-${set}-${number}`,
+      slideName: `SYNTHETIC-${set}-${number}`,
       seed: random.int(0, 0xffffffff),
       gradeLevel: 0.001 + 0.998 * ((start + i * 0.6180339887498949) % 1),
     };
