@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readdir } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, extname, join, sep } from "node:path";
 import { DataError, FileAccessError } from "@renograde/core";
 import { type DatasetEntry, type DatasetLayout, SET_NAMES, type SetName } from "./dataset.js";
@@ -28,16 +28,28 @@ function setOfFolder(folders: readonly string[]): SetName | null {
   return null;
 }
 
+/** All files below a folder, links followed, sorted; names that start with a dot are left out. */
 async function listFiles(root: string): Promise<string[]> {
+  const files: string[] = [];
+  const visited = new Set<string>();
+  async function walk(folder: string): Promise<void> {
+    const real = await realpath(folder);
+    if (visited.has(real)) return;
+    visited.add(real);
+    for (const item of await readdir(folder, { withFileTypes: true })) {
+      if (item.name.startsWith(".")) continue;
+      const path = join(folder, item.name);
+      const kind = item.isSymbolicLink() ? await stat(path) : item;
+      if (kind.isDirectory()) await walk(path);
+      else if (kind.isFile()) files.push(path);
+    }
+  }
   try {
-    const items = await readdir(root, { recursive: true, withFileTypes: true });
-    return items
-      .filter((item) => item.isFile() && !item.name.startsWith("."))
-      .map((item) => join(item.parentPath, item.name))
-      .sort((a, b) => (a < b ? -1 : 1));
+    await walk(root);
   } catch (cause) {
     throw new FileAccessError(root, "cannot list the dataset folder; give an existing folder", { cause });
   }
+  return files.sort((a, b) => (a < b ? -1 : 1));
 }
 
 function index(files: readonly Found[], kind: string): Map<string, Found> {

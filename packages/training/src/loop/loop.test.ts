@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/load-config.js";
+import { createPace } from "./pace.js";
 import { parseLog } from "./run-log.js";
 import { planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
 import { createScoreKeeper, namedScores, selectionScore } from "./scores.js";
@@ -107,5 +108,19 @@ describe("parseLog", () => {
   it("leaves out a line that a kill cut off", () => {
     const text = '{"kind":"start","step":0,"epoch":0}\n{"kind":"steps","st';
     expect(parseLog(text)).toEqual([{ kind: "start", step: 0, epoch: 0 }]);
+  });
+});
+
+describe("createPace", () => {
+  it("leaves the first step out and counts the validations to come", () => {
+    const pace = createPace();
+    expect([pace.stepMs, pace.remaining(3, 1)]).toEqual([0, 0]);
+    pace.addStep(1000);
+    expect(pace.stepMs).toBe(1000);
+    pace.addStep(10);
+    pace.addStep(20);
+    pace.addValidation(50);
+    expect(pace.stepMs).toBe(15);
+    expect(pace.remaining(4, 2)).toBe(160);
   });
 });
