@@ -112,7 +112,8 @@ export function findLibtorch() {
 export function findCompiler() {
   const named = process.env.CXX;
   const folders = (process.env.PATH ?? "").split(delimiter);
-  const inPath = (name) => name.includes("/") || folders.some((folder) => existsSync(join(folder, name)));
+  const inPath = (name) =>
+    name.includes("/") ? existsSync(name) : folders.some((folder) => existsSync(join(folder, name)));
   return (named ? [named] : ["c++", "g++", "clang++"]).find(inPath);
 }
 
@@ -201,30 +202,23 @@ export function buildAddon({ force = false } = {}) {
 
   mkdirSync(buildFolder, { recursive: true });
   const temporary = join(buildFolder, `.${process.pid}.node`);
-  const attempts = standards(libtorch.version);
-  for (const [i, standard] of attempts.entries()) {
-    const { status, stderr, error } = spawnSync(
-      compiler,
-      [`-std=${standard}`, ...info.arguments, "-o", temporary],
-      { encoding: "utf8", maxBuffer: 1 << 28 },
-    );
+  let failure = "";
+  for (const standard of standards(libtorch.version)) {
+    const args = [`-std=${standard}`, ...info.arguments, "-o", temporary];
+    const { status, stderr, error } = spawnSync(compiler, args, { encoding: "utf8", maxBuffer: 1 << 28 });
     if (status === 0) {
       renameSync(temporary, addonPath);
       writeFileSync(`${infoPath}.tmp`, `${JSON.stringify({ ...info, standard }, null, 2)}\n`);
       renameSync(`${infoPath}.tmp`, infoPath);
       return { path: addonPath, compiled: true, libtorch };
     }
-    if (i === attempts.length - 1) {
-      const output = error?.message ?? stderr;
-      const lines = output.split("\n").filter((line) => line.trim() !== "");
-      const errors = lines.filter((line) => /error|undefined reference|cannot find/.test(line));
-      const shown = (errors.length > 0 ? errors : lines).slice(0, 12).join("\n  ");
-      throw new BuildError(
-        `${compiler} could not compile the addon against libtorch ${libtorch.version} in ${libtorch.root}:\n  ${shown}`,
-      );
-    }
+    failure = error?.message ?? stderr;
   }
-  throw new BuildError("unreachable");
+  const lines = failure.split("\n").filter((line) => line.trim() !== "");
+  const errors = lines.filter((line) => /error|undefined reference|cannot find/.test(line));
+  throw new BuildError(
+    `${compiler} could not compile the addon against libtorch ${libtorch.version} in ${libtorch.root}:\n  ${(errors.length > 0 ? errors : lines).slice(0, 12).join("\n  ")}`,
+  );
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { isRenogradeError } from "@renograde/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
@@ -243,6 +245,21 @@ describeTorch("memory", () => {
     }
     setThreads(threads);
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
+  });
+
+  test("tensors outside scopes are released when they are collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const collectGarbage = runInNewContext("gc") as () => void;
+    const before = memoryStats().handles;
+    for (let i = 0; i < 50; i++) tensor(new Float32Array(1000), [1000]);
+    for (let i = 0; i < 50; i++) tidy(() => [tensor(f32(i), [1])]);
+    for (let i = 0; i < 50; i++) tidy(() => void keep(tensor(f32(i), [1])));
+    expect(memoryStats().handles).toBe(before + 150);
+    for (let round = 0; round < 20 && memoryStats().handles > before; round++) {
+      collectGarbage();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(memoryStats().handles).toBeLessThan(before + 5);
   });
 
   test("an impossible allocation is an error and leaves the counts", () => {

@@ -214,14 +214,15 @@ export function op(name: string, args: readonly Value[], keywords?: Readonly<Rec
   throw new EngineError(`${name} does not give one tensor; use call()`);
 }
 
-/** Collects the handles in a result: tensors, arrays, maps and plain objects of them. */
-function collect(value: unknown, into: Handle[]): void {
-  if (value instanceof Tensor) into.push(value.handle);
+/** The tensors in a result: itself, or those in arrays, maps and plain objects. */
+function collect(value: unknown, into: Tensor[]): Tensor[] {
+  if (value instanceof Tensor) into.push(value);
   else if (Array.isArray(value)) for (const element of value) collect(element, into);
   else if (value instanceof Map) for (const element of value.values()) collect(element, into);
   else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
     for (const element of Object.values(value)) collect(element, into);
   }
+  return into;
 }
 
 /**
@@ -237,28 +238,18 @@ export function tidy<R>(fn: () => R): R {
   const addon = native();
   addon.beginScope();
   depth++;
-  const kept: Handle[] = [];
+  let kept: Tensor[] = [];
   try {
     const result = fn();
     if (result instanceof Promise) {
       throw new EngineError("tidy: the function must be synchronous, it returned a promise");
     }
-    collect(result, kept);
-    if (depth === 1 && kept.length > 0) registerKept(result);
+    kept = collect(result, []);
     return result;
   } finally {
     depth--;
-    addon.endScope(kept);
-  }
-}
-
-/** Registers the tensors that leave the last scope with the net. */
-function registerKept(value: unknown): void {
-  if (value instanceof Tensor) net.register(value, value.handle);
-  else if (Array.isArray(value)) value.forEach(registerKept);
-  else if (value instanceof Map) for (const element of value.values()) registerKept(element);
-  else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    Object.values(value).forEach(registerKept);
+    addon.endScope(kept.map((value) => value.handle));
+    if (depth === 0) for (const value of kept) net.register(value, value.handle);
   }
 }
 

@@ -487,7 +487,7 @@ describeTorch("training with the torch interpreter", () => {
 
   test("errors name the scope, the parameter and what is wrong", () => {
     const store = new ParameterStore(tinySpecs, 0);
-    const F = new TorchBackend(store).scope("a").scope("conv");
+    const F: Backend<Tensor> = new TorchBackend(store).scope("a").scope("conv");
     expect(() => F.param("weight", [1, 3, 3, 3], zero)).toThrow(
       "a.conv.weight: expected [1, 3, 3, 3], the parameters hold [8, 3, 3, 3]",
     );
