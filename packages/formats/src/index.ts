@@ -1,1 +1,23 @@
+/**
+ * Readers and writers of file formats that run anywhere: bytes in, bytes out.
+ *
+ * @module
+ */
+export * from "./checksums.js";
+export * from "./element-types.js";
+export * from "./mat5.js";
+export type {
+  Mat5Cell,
+  Mat5Char,
+  Mat5Class,
+  Mat5Numeric,
+  Mat5Opaque,
+  Mat5Struct,
+  Mat5Value,
+} from "./mat5-types.js";
+export * from "./mat5-writer.js";
 export * from "./model-metadata.js";
+export * from "./npy.js";
+export * from "./npz.js";
+export * from "./safetensors.js";
+export * from "./zip.js";
