@@ -19,5 +19,8 @@ export * from "./mat5-writer.js";
 export * from "./model-metadata.js";
 export * from "./npy.js";
 export * from "./npz.js";
+export * from "./onnx-graph.js";
+export * from "./onnx-metadata.js";
+export * from "./onnx-model.js";
 export * from "./safetensors.js";
 export * from "./zip.js";

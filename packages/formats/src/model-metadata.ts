@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { ClassScheme, PostOptions } from "@renograde/core";
+import {
+  type ClassScheme,
+  isRenogradeError,
+  ModelError,
+  type PostOptions,
+  validateClassScheme,
+} from "@renograde/core";
+import { describeValue, isRecord } from "./text.js";
 
 /** Meaning of one output channel. Class channels carry the class id of the scheme; 0 is background. */
 export type OutputChannel =
@@ -67,3 +74,183 @@ export interface ModelMetadata {
   readonly parameterHash: string;
   readonly renogradeVersion: string;
 }
+
+/** Key of the document in the ONNX file's metadata. */
+export const MODEL_METADATA_KEY = "renograde";
+
+/** The document as ONNX metadata: one JSON text under {@link MODEL_METADATA_KEY}. Same document, same text. */
+export function encodeModelMetadata(metadata: ModelMetadata): Record<string, string> {
+  return { [MODEL_METADATA_KEY]: JSON.stringify(metadata) };
+}
+
+/**
+ * Reads and checks the document.
+ *
+ * @param metadata - the ONNX file's metadata, as `readOnnxMetadata` gives them
+ * @param path - the model file, for messages
+ * @throws ModelError when there is no document, or naming every field that is wrong
+ */
+export function parseModelMetadata(metadata: Readonly<Record<string, string>>, path: string): ModelMetadata {
+  const text = metadata[MODEL_METADATA_KEY];
+  if (text === undefined) {
+    throw new ModelError(
+      path,
+      "has no Renograde metadata; export it with `renograde export`, or grade its maps with `renograde postprocess`",
+    );
+  }
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw new ModelError(path, "its Renograde metadata are not JSON; export the model again", { cause });
+  }
+  if (isRecord(document) && typeof document.format === "number" && document.format > 1) {
+    throw new ModelError(
+      path,
+      `its metadata have format ${document.format}, but this Renograde reads format 1; use a newer Renograde`,
+    );
+  }
+  const problems: string[] = [];
+  MODEL_CHECK(document, "metadata", problems);
+  if (problems.length > 0) {
+    throw new ModelError(path, `its Renograde metadata are wrong: ${problems.join("; ")}`);
+  }
+  // Every field was checked above.
+  return document as ModelMetadata;
+}
+
+/** Adds what is wrong with `value` at `where` to `problems`. */
+type Check = (value: unknown, where: string, problems: string[]) => void;
+
+const check =
+  (expected: string, accepts: (value: unknown) => boolean): Check =>
+  (value, where, problems) => {
+    if (!accepts(value)) problems.push(`${where} must be ${expected}, received ${describeValue(value)}`);
+  };
+
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isWhole = (value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high;
+
+const text = check("text", (value) => typeof value === "string" && value !== "");
+const boolean = check("true or false", (value) => typeof value === "boolean");
+const positive = check("a number above 0", (value) => isNumber(value) && value > 0);
+const whole = (low: number, high?: number): Check =>
+  check(
+    high === undefined ? `a whole number from ${low}` : `a whole number from ${low} to ${high}`,
+    (value) => isWhole(value, low, high),
+  );
+const oneOf = (...names: readonly (string | number)[]): Check =>
+  check(`one of ${names.map((name) => JSON.stringify(name)).join(", ")}`, (value) =>
+    names.some((name) => name === value),
+  );
+
+/** An object with exactly these fields or more; more are left alone, so that later versions may add some. */
+const object =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value, where, problems) => {
+    if (!isRecord(value)) {
+      problems.push(`${where} must be an object, received ${describeValue(value)}`);
+      return;
+    }
+    for (const [name, checkField] of Object.entries(fields)) {
+      checkField(value[name], where === "metadata" ? name : `${where}.${name}`, problems);
+    }
+  };
+
+const list =
+  (checkItem: Check): Check =>
+  (value, where, problems) => {
+    if (!Array.isArray(value) || value.length === 0) {
+      problems.push(`${where} must be a list that is not empty, received ${describeValue(value)}`);
+      return;
+    }
+    for (const [i, item] of value.entries()) checkItem(item, `${where}[${i}]`, problems);
+  };
+
+const CLASSES_SHAPE = object({
+  name: text,
+  classes: list(object({ name: text, short: text, color: list(whole(0, 255)) })),
+  tasks: list(object({ name: text, merge: list(whole(0, 254)) })),
+});
+
+const classScheme: Check = (value, where, problems) => {
+  const before = problems.length;
+  CLASSES_SHAPE(value, where, problems);
+  if (problems.length > before) return;
+  try {
+    validateClassScheme(value as ClassScheme);
+  } catch (error) {
+    if (!isRenogradeError(error)) throw error;
+    problems.push(`${where}: ${error.message}`);
+  }
+};
+
+const CHANNEL_FIELDS: Readonly<Record<string, Check>> = {
+  class: object({ id: whole(0, 254) }),
+  nucleus: object({}),
+  distance: object({}),
+  task: object({ task: oneOf(0, 1), id: whole(0, 254) }),
+};
+
+const channel: Check = (value, where, problems) => {
+  const kind = isRecord(value) ? value.kind : undefined;
+  const fields =
+    typeof kind === "string" && Object.hasOwn(CHANNEL_FIELDS, kind) ? CHANNEL_FIELDS[kind] : undefined;
+  if (fields === undefined) oneOf(...Object.keys(CHANNEL_FIELDS))(kind, `${where}.kind`, problems);
+  else fields(value, where, problems);
+};
+
+const scores: Check = (value, where, problems) => {
+  if (!isRecord(value)) problems.push(`${where} must be an object, received ${describeValue(value)}`);
+  else
+    for (const [name, score] of Object.entries(value))
+      check("a number", isNumber)(score, `${where}.${name}`, problems);
+};
+
+const MODEL_CHECK = object({
+  format: oneOf(1),
+  name: check(
+    "a file-name safe text (letters, digits, '.', '_', '-')",
+    (value) => typeof value === "string" && /^[A-Za-z0-9][\w.-]*$/.test(value),
+  ),
+  network: text,
+  preset: oneOf("paper", "reference"),
+  width: positive,
+  precision: oneOf("float32", "int8"),
+  classes: classScheme,
+  mpp: positive,
+  window: whole(1),
+  output: whole(1),
+  kept: whole(1),
+  inputScale: positive,
+  inputName: text,
+  outputs: list(object({ name: oneOf("maps", "tasks"), channels: list(channel), stride: whole(1) })),
+  post: object({
+    method: oneOf("watershed", "components"),
+    h: whole(0, 255),
+    threshold: whole(0, 255),
+    minArea: whole(0),
+    voteBackground: boolean,
+    keepUnmarked: boolean,
+    backgroundIsZero: boolean,
+    watershedTies: oneOf("skimage-legacy", "skimage-0.25.2", "component"),
+    dilate: whole(0),
+  }),
+  training: object({
+    data: text,
+    synthetic: boolean,
+    seed: whole(0),
+    epochs: whole(0),
+    steps: whole(0),
+    scores,
+    scoresOn: check("text", (value) => typeof value === "string"),
+  }),
+  licence: text,
+  intendedUse: text,
+  parameterHash: check(
+    "64 hexadecimal digits",
+    (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value),
+  ),
+  renogradeVersion: text,
+});
