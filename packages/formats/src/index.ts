@@ -4,7 +4,11 @@
  * @module
  */
 export * from "./checksums.js";
+export * from "./csv.js";
 export * from "./element-types.js";
+export * from "./geojson.js";
+export * from "./hover-net-json.js";
+export * from "./hover-net-tsv.js";
 export * from "./mat5.js";
 export type {
   Mat5Cell,
@@ -23,4 +27,5 @@ export * from "./onnx-graph.js";
 export * from "./onnx-metadata.js";
 export * from "./onnx-model.js";
 export * from "./safetensors.js";
+export * from "./uuid.js";
 export * from "./zip.js";
