@@ -1,6 +1,7 @@
 /**
  * Folds batch norms into the convolutions before them, in float64: γ(W·x − μ)/√(σ²+ε) + β is one convolution with
- * other weights and a bias. The affine map may travel through what commutes with it: sums, nearest upsampling.
+ * other weights and a bias. The affine map may travel through what commutes with it:
+ * sums, nearest upsampling, depth-to-space, crops.
  *
  * @module
  */
@@ -59,7 +60,7 @@ function constantOf(input: NodeInput): Tensor {
   return input.tensor;
 }
 
-/** True when the value is used once and comes from convolutions with constant weights, over sums and upsampling. */
+/** True when the value is used once and comes from convolutions with constant weights, over what commutes. */
 function canAbsorb(
   input: NodeInput,
   producers: ReadonlyMap<string, DraftNode>,
@@ -77,10 +78,19 @@ function canAbsorb(
     case "Add":
       return node.inputs.every((part) => canAbsorb(part, producers, uses));
     case "Resize":
+    case "DepthToSpace":
       return canAbsorb(node.inputs[0]!, producers, uses);
+    case "Slice":
+      return keepsChannels(node) && canAbsorb(node.inputs[0]!, producers, uses);
     default:
       return false;
   }
+}
+
+/** True for a slice of rows or columns. */
+function keepsChannels(slice: DraftNode): boolean {
+  const axes = slice.inputs[3];
+  return axes?.kind === "integers" && axes.values.every((axis) => axis >= 2);
 }
 
 /** Multiplies the value by `scale` and adds `shift`, per channel, inside the convolutions it comes from. */
@@ -96,8 +106,14 @@ function absorb(
     const [first, ...rest] = node.inputs;
     absorb(first!, scale, shift, producers);
     for (const part of rest) absorb(part, scale, new Float64Array(shift.length), producers);
-  } else if (node.opType === "Resize") {
+  } else if (node.opType === "Resize" || node.opType === "Slice") {
     absorb(node.inputs[0]!, scale, shift, producers);
+  } else if (node.opType === "DepthToSpace") {
+    const blocksize = node.attributes.blocksize;
+    const phases = blocksize?.kind === "int" ? blocksize.value ** 2 : 1;
+    const perPhase = (values: Float64Array): Float64Array =>
+      Float64Array.from({ length: values.length * phases }, (_, i) => values[Math.floor(i / phases)]!);
+    absorb(node.inputs[0]!, perPhase(scale), perPhase(shift), producers);
   } else {
     const [x, weight, bias] = node.inputs;
     const channelAxis = node.opType === "Conv" ? 0 : 1;

@@ -23,6 +23,7 @@ import {
   type OnnxRef,
   string,
 } from "./graph.js";
+import { phaseWeights } from "./phase-convolution.js";
 
 type Attributes = Readonly<Record<string, OnnxAttribute>>;
 type Fold = (F: ReferenceBackend, inputs: Tensor[]) => Tensor;
@@ -98,6 +99,11 @@ export class OnnxBackend implements Backend<OnnxRef> {
     );
   }
   convTranspose2d(x: OnnxRef, weight: OnnxRef, bias: OnnxRef | null, options?: ConvOptions): OnnxRef {
+    if (x.kind === "value" && weight.kind === "constant" && bias === null && isPhased(weight, options)) {
+      const phases: OnnxRef = { kind: "constant", name: null, tensor: phaseWeights(weight.tensor) };
+      const enlarged = this.depthToSpace(this.conv2d(x, phases, null, { padding: [1, 1, 1, 1] }), 2);
+      return this.slice(this.slice(enlarged, 2, 1, -1), 3, 1, -1);
+    }
     const inputs = bias === null ? [x, weight] : [x, weight, bias];
     return this.#emit("ConvTranspose", inputs, this.#convAttributes(options), (F, [a, w, b]) =>
       F.convTranspose2d(a!, w!, b ?? null, options),
@@ -278,6 +284,13 @@ export class OnnxBackend implements Backend<OnnxRef> {
     this.#shared.ids.set(ref.tensor, id);
     return `c ${id}`;
   }
+}
+
+/** True for the geometry {@link phaseWeights} rewrites. */
+function isPhased(weight: ConstantRef, options: ConvOptions | undefined): boolean {
+  const { stride, padding, groups } = convGeometry(options);
+  const [, , kh, kw] = weight.tensor.dims;
+  return stride === 2 && groups === 1 && kh === 4 && kw === 4 && padding.every((p) => p === 1);
 }
 
 function integers(values: readonly number[]): IntegersRef {

@@ -40,10 +40,10 @@ export function conv2d(
             for (let i = 0; i < height; i++) {
               const row = i * stride + k - top;
               if (row < 0 || row >= h) continue;
-              for (let j = 0; j < width; j++) {
-                const column = j * stride + l - left;
-                if (column < 0 || column >= w) continue;
-                plane[i * width + j]! += tap * x.data[source + row * w + column]!;
+              const firstColumn = Math.max(0, Math.ceil((left - l) / stride));
+              const lastColumn = Math.min(width - 1, Math.floor((w - 1 + left - l) / stride));
+              for (let j = firstColumn; j <= lastColumn; j++) {
+                plane[i * width + j]! += tap * x.data[source + row * w + j * stride + l - left]!;
               }
             }
           }
