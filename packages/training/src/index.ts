@@ -21,6 +21,7 @@ export { type RunInfo, type RunPaths, readRunConfig, readRunInfo, runPaths } fro
 export { type LogRecord, parseLog, readLog } from "./loop/run-log.js";
 export type { ValidationScores } from "./loop/scores.js";
 export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
+export * from "./synthesis/index.js";
 export * from "./targets/augment.js";
 export * from "./targets/batch.js";
 export * from "./targets/patch-source.js";

@@ -147,6 +147,27 @@ export async function encodePng(image: RgbImage): Promise<Uint8Array> {
     .toBuffer();
 }
 
+/**
+ * Encodes an RGB image as JPEG, shrunk to at most `maxSide` pixels on its longer side.
+ *
+ * @param quality - 1 … 100
+ */
+export async function encodeJpeg(image: RgbImage, quality: number, maxSide: number): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const { width, height, data } = image;
+  const encoder = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  if (Math.max(width, height) > maxSide) encoder.resize({ width: maxSide, height: maxSide, fit: "inside" });
+  return await encoder.jpeg({ quality, chromaSubsampling: "4:4:4" }).toBuffer();
+}
+
+/** Encodes RGBA bytes as PNG with a palette, for transparent layers. */
+export async function encodeLayer(width: number, height: number, rgba: Uint8Array): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  return await sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false })
+    .png({ compressionLevel: 9, palette: true, colours: 128 })
+    .toBuffer();
+}
+
 /** Encodes 16-bit numbers as a one-channel 16-bit PNG. */
 export async function encodeGrey16(width: number, height: number, data: Uint16Array): Promise<Uint8Array> {
   const sharp = await loadSharp();

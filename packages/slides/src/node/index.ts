@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./files.js";
+export { encodeJpeg, encodeLayer, encodePng } from "./image-codec.js";
 export * from "./label-png.js";
 export * from "./list-inputs.js";
 export * from "./read-image.js";
