@@ -85,8 +85,7 @@ describe("parseMat5", () => {
 });
 
 describe("encodeMat5", () => {
-  /** Bytes 128 on of what SciPy 1.10 writes for {"a": int32 [[1, 3], [2, 4]]}, but for the name's tag. */
-  it("writes the structure of the format", () => {
+  it("writes the bytes of SciPy 1.10 behind the header: {'a': int32 [[1, 3], [2, 4]]}", () => {
     const bytes = encodeMat5([
       ["a", { kind: "numeric", class: "int32", shape: [2, 2], data: Int32Array.of(1, 3, 2, 4) }],
     ]);
