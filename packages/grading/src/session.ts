@@ -17,7 +17,10 @@ export interface SessionOutput {
 export interface InferenceSession {
   /** Windows per batch, B. */
   readonly batch: number;
-  /** The engine and device in words, for reports: `"ONNX Runtime 1.30.0, CPU, 2 threads"`. */
+  /**
+   * The engine and device in words, for reports: `"ONNX Runtime 1.30.0, CPU"`. Results of one image are comparable
+   * to the last bit only within one engine, so an interrupted run does not resume with another.
+   */
   readonly engine: string;
   /**
    * Runs one batch.

@@ -1,0 +1,17 @@
+/**
+ * The few entries by which every output file says what made it.
+ *
+ * @module
+ */
+import type { GradedImage } from "../graded-image.js";
+
+/** Model name, parameter hash and intended use; empty where maps were post-processed without their model. */
+export function describeModel(graded: GradedImage): Record<string, string> {
+  const { metadata } = graded;
+  if (!metadata) return {};
+  return {
+    model: metadata.name,
+    model_parameters_sha256: metadata.parameterHash,
+    intended_use: metadata.intendedUse,
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * ONNX Runtime on Node behind {@link InferenceSession}: the only file that imports onnxruntime-node, on first use.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import { EngineError, MissingDependencyError, ModelError, UsageError } from "@renograde/core";
+import { type ModelMetadata, parseModelMetadata, readOnnxMetadata } from "@renograde/formats";
+import { readFileBytes } from "@renograde/slides/node";
+import type * as Runtime from "onnxruntime-node";
+import type { InferenceSession } from "../session.js";
+
+/** Where the network runs. `webgpu` and `cuda` need a GPU, and ONNX Runtime's provider for it. */
+export type OnnxDevice = "cpu" | "webgpu" | "cuda";
+
+/** Devices of {@link openOnnxModel}, for help texts. */
+export const ONNX_DEVICES: readonly OnnxDevice[] = ["cpu", "webgpu", "cuda"];
+
+const DEVICE_NAMES: Readonly<Record<OnnxDevice, string>> = { cpu: "CPU", webgpu: "WebGPU", cuda: "CUDA" };
+
+/** Options of {@link openOnnxModel}. */
+export interface OnnxOptions {
+  /** Default `cpu`. */
+  readonly device?: OnnxDevice;
+  /** Threads inside an operator on the CPU, default all that the process may use. */
+  readonly threads?: number;
+  /** Windows per batch, default 1 on the CPU, where more gain nothing, and 8 elsewhere. */
+  readonly batch?: number;
+}
+
+/** A model ready to run, with what its file says. */
+export interface LoadedModel {
+  readonly path: string;
+  readonly metadata: ModelMetadata;
+  readonly session: InferenceSession;
+}
+
+let loading: Promise<typeof Runtime> | undefined;
+
+function loadRuntime(): Promise<typeof Runtime> {
+  loading ??= import("onnxruntime-node").catch((cause: unknown) => {
+    loading = undefined;
+    throw new MissingDependencyError(
+      "onnxruntime-node",
+      "onnxruntime-node, which runs the network, cannot be loaded on this machine; run npm install in the folder of Renograde",
+      { cause },
+    );
+  });
+  return loading;
+}
+
+/** The version of ONNX Runtime, such as `1.30.0`; loads it. @throws MissingDependencyError when it cannot be loaded */
+export async function onnxRuntimeVersion(): Promise<string> {
+  const { env } = await loadRuntime();
+  return env.versions.node ?? env.versions.common;
+}
+
+/** First line of an engine's message without its source positions. */
+function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split("\n")[0] ?? "").replace(/^Error:\s*/, "").trim();
+}
+
+function positiveInteger(name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new UsageError(`${name}: expected a whole number of at least 1, received ${value}`);
+  }
+  return value;
+}
+
+/**
+ * Opens a Renograde model: metadata from the file's own bytes, a session with one batch shape, all graph
+ * optimisations, operators one after another.
+ *
+ * @throws FileAccessError when the file cannot be read
+ * @throws FileFormatError when it is no ONNX file or truncated
+ * @throws ModelError when it carries no Renograde metadata, or its inputs and outputs are others than they say
+ * @throws EngineError when the device is not available
+ */
+export async function openOnnxModel(path: string, options: OnnxOptions = {}): Promise<LoadedModel> {
+  const device = options.device ?? "cpu";
+  const threads = positiveInteger("threads", options.threads ?? availableParallelism());
+  const batch = positiveInteger("batch", options.batch ?? (device === "cpu" ? 1 : 8));
+  const bytes = await readFileBytes(path);
+  const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
+  const runtime = await loadRuntime();
+  let session: Runtime.InferenceSession;
+  try {
+    session = await runtime.InferenceSession.create(bytes, {
+      executionProviders: [device],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: "all",
+      executionMode: "sequential",
+      logSeverityLevel: 3,
+    });
+  } catch (cause) {
+    if (device !== "cpu") {
+      throw new EngineError(
+        `device "${device}" cannot run ${path} (${reason(cause)}); use --device cpu or install its provider for ONNX Runtime`,
+        { cause },
+      );
+    }
+    throw new ModelError(path, `ONNX Runtime cannot load the model (${reason(cause)}); export it again`, {
+      cause,
+    });
+  }
+  checkNames(session, metadata, path);
+  const fixed = checkInput(session, metadata, path);
+  const engine = `ONNX Runtime ${await onnxRuntimeVersion()}, ${DEVICE_NAMES[device]}`;
+  return { path, metadata, session: wrap(runtime, session, metadata, fixed ?? batch, engine) };
+}
+
+function checkNames(session: Runtime.InferenceSession, metadata: ModelMetadata, path: string): void {
+  const wanted = [
+    ["input", session.inputNames, [metadata.inputName]],
+    ["output", session.outputNames, metadata.outputs.map((output) => output.name)],
+  ] as const;
+  for (const [kind, found, names] of wanted) {
+    const missing = names.find((name) => !found.includes(name));
+    if (missing !== undefined) {
+      throw new ModelError(
+        path,
+        `its metadata names the ${kind} "${missing}", but the graph has ${found.map((n) => `"${n}"`).join(", ")}; export it again`,
+      );
+    }
+  }
+}
+
+/** Checks the input's shape where the graph fixes it; returns a fixed batch size. */
+function checkInput(
+  session: Runtime.InferenceSession,
+  metadata: ModelMetadata,
+  path: string,
+): number | undefined {
+  const input = session.inputMetadata[session.inputNames.indexOf(metadata.inputName)];
+  if (!input?.isTensor) return undefined;
+  const wanted = [undefined, 3, metadata.window, metadata.window];
+  const fits =
+    input.type === "float32" &&
+    input.shape.length === 4 &&
+    input.shape.every((size, i) => typeof size === "string" || size < 1 || (wanted[i] ?? size) === size);
+  if (!fits) {
+    throw new ModelError(
+      path,
+      `its input is ${input.type} [${input.shape.join(", ")}], but the metadata needs float32 [N, 3, ${metadata.window}, ${metadata.window}]; export it again`,
+    );
+  }
+  const batch = input.shape[0];
+  return typeof batch === "number" && batch > 0 ? batch : undefined;
+}
+
+function wrap(
+  runtime: typeof Runtime,
+  session: Runtime.InferenceSession,
+  metadata: ModelMetadata,
+  batch: number,
+  engine: string,
+): InferenceSession {
+  const shape = [batch, 3, metadata.window, metadata.window];
+  return {
+    batch,
+    engine,
+    async run(input) {
+      let result: Runtime.InferenceSession.ReturnType;
+      try {
+        result = await session.run({ [metadata.inputName]: new runtime.Tensor("float32", input, shape) });
+      } catch (cause) {
+        throw new EngineError(`ONNX Runtime failed: ${reason(cause)}`, { cause });
+      }
+      const read = (name: string): Float32Array => {
+        const data = result[name]?.data;
+        if (!(data instanceof Float32Array)) {
+          throw new EngineError(
+            `output "${name}": expected float32, received ${result[name]?.type ?? "nothing"}`,
+          );
+        }
+        return data;
+      };
+      const maps = read("maps");
+      return metadata.outputs.some((output) => output.name === "tasks")
+        ? { maps, tasks: read("tasks") }
+        : { maps };
+    },
+    async close() {
+      await session.release();
+    },
+  };
+}
