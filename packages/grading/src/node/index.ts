@@ -1,1 +1,13 @@
-export {};
+/**
+ * Grading and evaluation of files on Node, and ONNX Runtime.
+ *
+ * @module
+ */
+export * from "./evaluate.js";
+export * from "./evaluate-classes.js";
+export * from "./evaluate-find.js";
+export * from "./evaluate-output.js";
+export * from "./grade-inputs.js";
+export * from "./onnx-session.js";
+export * from "./postprocess-inputs.js";
+export * from "./write-outputs.js";

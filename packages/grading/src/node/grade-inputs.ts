@@ -1,0 +1,119 @@
+/**
+ * Grading of files and folders: reads every image, grades it, writes every format, keeps a journal. One bad image
+ * does not stop the others, and an interrupted run goes on where it stopped.
+ *
+ * @module
+ */
+import { type PostOptions, throwIfAborted, UsageError } from "@renograde/core";
+import { listInputs } from "@renograde/slides/node";
+import type { GradedPixelSize } from "../graded-image.js";
+import { planWindows } from "../window-plan.js";
+import { GradeRun } from "./grade-run.js";
+import { openJournal } from "./journal.js";
+import { type LoadedModel, type OnnxOptions, openOnnxModel } from "./onnx-session.js";
+import type { ExportFormat } from "./write-outputs.js";
+
+/** How far a run is. */
+export interface GradeProgress {
+  /** The image the network works on, from 1, of how many. */
+  readonly image: number;
+  readonly images: number;
+  readonly stem: string;
+  /** Windows of this image done and in all. */
+  readonly windows: number;
+  readonly totalWindows: number;
+}
+
+/** Options of {@link gradeInputs}. */
+export interface GradeInputsOptions extends OnnxOptions {
+  /** Images and folders of images. */
+  readonly inputs: readonly string[];
+  readonly outDir: string;
+  /** An ONNX file, or a model that is already open (it stays open). */
+  readonly model: string | LoadedModel;
+  /** Micrometres per pixel of all inputs; overrides what files record. */
+  readonly mpp?: number;
+  /** Default {@link DEFAULT_FORMATS}. */
+  readonly formats?: readonly ExportFormat[];
+  /** Keep the network's maps, default false. */
+  readonly maps?: boolean;
+  /** Changes to the model's post-processing constants. */
+  readonly post?: Partial<PostOptions>;
+  /** `infer.step`. */
+  readonly step?: number;
+  /** `infer.flipTTA`. */
+  readonly flipTTA?: boolean;
+  /** `export.dropDegenerate`. */
+  readonly dropDegenerate?: boolean;
+  /** Skip images that an earlier run finished with the same model and options, default true. */
+  readonly resume?: boolean;
+  /** Date of the report, `2026-11-23`; default today. */
+  readonly date?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: GradeProgress) => void;
+  /** Receives sentences such as a pixel size that is missing. */
+  readonly onWarning?: (sentence: string) => void;
+}
+
+/** One image of a finished run. */
+export interface GradedFile {
+  readonly path: string;
+  readonly stem: string;
+  /** True when an earlier run had finished it. */
+  readonly resumed: boolean;
+  readonly pixelSize: GradedPixelSize;
+  readonly counts: readonly number[];
+  /** Files written, relative to the output folder. */
+  readonly outputs: readonly string[];
+}
+
+/** An input that could not be graded. */
+export interface GradeFailure {
+  readonly path: string;
+  readonly name: string;
+  /** One sentence that names the file. */
+  readonly message: string;
+}
+
+/** What a run did. */
+export interface GradeSummary {
+  readonly images: readonly GradedFile[];
+  /** Inputs that could not be graded; the command ends with status 1 when there are any. */
+  readonly failures: readonly GradeFailure[];
+  /** Nuclei by type id over all images. */
+  readonly counts: readonly number[];
+  readonly nuclei: number;
+  /** Path of the report, where one was made. */
+  readonly report?: string;
+}
+
+/**
+ * Grades images and folders of images into a prediction folder.
+ *
+ * Inputs that would write one name, impossible options and a model that cannot be used are refused before anything
+ * runs. Images that cannot be read or graded are listed in `failures`, the others are done. A full disk ends the run.
+ *
+ * @throws UsageError, FileAccessError, FileFormatError, ModelError, EngineError before anything runs
+ * @throws FileAccessError when outputs cannot be written
+ * @throws InterruptedError when `signal` is aborted; finished images are kept and the next run skips them
+ */
+export async function gradeInputs(options: GradeInputsOptions): Promise<GradeSummary> {
+  const files = await listInputs(options.inputs, { outDir: options.outDir });
+  if (options.mpp !== undefined && !(options.mpp > 0 && options.mpp < 1000)) {
+    throw new UsageError(`mpp: expected micrometres per pixel such as 0.25, received ${options.mpp}`);
+  }
+  throwIfAborted(options.signal);
+  const model =
+    typeof options.model === "string" ? await openOnnxModel(options.model, options) : options.model;
+  try {
+    planWindows(1, 1, model.metadata, options.step);
+    const journal = await openJournal(options.outDir);
+    try {
+      return await new GradeRun(options, model, journal, files).execute();
+    } finally {
+      await journal.close();
+    }
+  } finally {
+    if (typeof options.model === "string") await model.session.close();
+  }
+}
