@@ -8,5 +8,7 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Test files run side by side; libtorch's threads would only wait for each other.
+    env: { OMP_NUM_THREADS: "1" },
   },
 });
