@@ -4,6 +4,13 @@
  * @module
  */
 export * from "./backend.js";
+export * from "./layers/composite-connection.js";
+export * from "./layers/conv.js";
+export * from "./layers/decoder-block.js";
+export * from "./layers/global-context.js";
+export * from "./layers/residual-block.js";
+export * from "./layers/simple-block.js";
+export * from "./layers/up-conv.js";
 export * from "./losses.js";
 export * from "./networks/chr-net.js";
 export * from "./networks/freeze.js";
@@ -12,6 +19,8 @@ export * from "./networks/options.js";
 export * from "./networks/registry.js";
 export * from "./onnx/describe-model.js";
 export * from "./onnx/export-onnx.js";
+export type { OnnxRef } from "./onnx/graph.js";
+export * from "./onnx/trace.js";
 export * from "./parameter-hash.js";
 export * from "./reference/reference-backend.js";
 export * from "./reference/tensor.js";

@@ -11,9 +11,7 @@ import type { Network } from "../networks/network.js";
 import { createNetwork } from "../networks/registry.js";
 import { declareParameters } from "../shape/summary.js";
 import { checkState, type StateDict } from "../state.js";
-import { assembleGraph } from "./assemble.js";
-import { foldBatchNorms } from "./fold-batch-norm.js";
-import { OnnxBackend } from "./onnx-backend.js";
+import { traceOnnx } from "./trace.js";
 
 /** Name of the graph's input. */
 export const ONNX_INPUT_NAME = "image";
@@ -39,10 +37,6 @@ export function buildOnnxGraph(network: Network, state: StateDict, options: Expo
   const rewrite = options.rewrite ?? DEFAULT_EXPORT_REWRITE;
   const exported = createNetwork(network.name, { ...network.options, rewrite });
   checkState(declareParameters(exported), state);
-  const F = new OnnxBackend(state);
-  const { maps, tasks } = exported.infer(F, F.input(ONNX_INPUT_NAME));
-  const draft = F.finish(tasks === undefined ? { maps } : { maps, tasks });
-  if (options.foldBatchNorm !== false) foldBatchNorms(draft);
   const image: OnnxValue = { name: ONNX_INPUT_NAME, dtype: "float32", dims: ["N", 3, "H", "W"] };
   const outputs = exported.outputs.map(
     (output): OnnxValue => ({
@@ -51,7 +45,11 @@ export function buildOnnxGraph(network: Network, state: StateDict, options: Expo
       dims: ["N", output.channels.length, `${output.name}H`, `${output.name}W`],
     }),
   );
-  return assembleGraph(network.name, draft, [image], outputs);
+  const { foldBatchNorm = true } = options;
+  return traceOnnx({ name: network.name, inputs: [image], outputs, foldBatchNorm }, state, (F, [x]) => {
+    const { maps, tasks } = exported.infer(F, x!);
+    return tasks === undefined ? { maps } : { maps, tasks };
+  });
 }
 
 /**
