@@ -38,14 +38,21 @@ export interface LoadedModel {
 let loading: Promise<typeof Runtime> | undefined;
 
 function loadRuntime(): Promise<typeof Runtime> {
-  loading ??= import("onnxruntime-node").catch((cause: unknown) => {
-    loading = undefined;
-    throw new MissingDependencyError(
-      "onnxruntime-node",
-      "onnxruntime-node, which runs the network, cannot be loaded on this machine; run npm install in the folder of Renograde",
-      { cause },
-    );
-  });
+  loading ??= import("onnxruntime-node").then(
+    (runtime) => {
+      // Errors arrive as exceptions; the engine's own log would only repeat them on the terminal.
+      runtime.env.logLevel = "fatal";
+      return runtime;
+    },
+    (cause: unknown) => {
+      loading = undefined;
+      throw new MissingDependencyError(
+        "onnxruntime-node",
+        "onnxruntime-node, which runs the network, cannot be loaded on this machine; run npm install in the folder of Renograde",
+        { cause },
+      );
+    },
+  );
   return loading;
 }
 
@@ -55,10 +62,10 @@ export async function onnxRuntimeVersion(): Promise<string> {
   return env.versions.node ?? env.versions.common;
 }
 
-/** First line of an engine's message without its source positions. */
+/** First line of an engine's message without the source position and condition that C++ checks put before it. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return (text.split("\n")[0] ?? "").replace(/^Error:\s*/, "").trim();
+  return (text.split("\n")[0] ?? "").replace(/^\/.* was false\. /, "").trim();
 }
 
 function positiveInteger(name: string, value: number): number {
@@ -92,7 +99,7 @@ export async function openOnnxModel(path: string, options: OnnxOptions = {}): Pr
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
       executionMode: "sequential",
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
     });
   } catch (cause) {
     if (device !== "cpu") {
