@@ -267,7 +267,10 @@ const model = z
       .string()
       .default("")
       .describe("one sentence on the training data for the model card; empty: made from the dataset"),
-    synthetic: z.boolean().default(false).describe("true when no real tissue was used"),
+    synthetic: z
+      .boolean()
+      .default(false)
+      .describe("no real tissue was used; a dataset that says so itself needs no option"),
     licence: z
       .string()
       .default("unspecified; ask the owner of the weights")

@@ -46,6 +46,8 @@ export interface Dataset {
   readonly root: string;
   readonly layout: DatasetLayout;
   readonly classes: ClassScheme;
+  /** True when the folder says that no real tissue is in it (`SYNTHETIC.json`). */
+  readonly synthetic: boolean;
   /** False when there are no classes in the data: every nucleus has class 1, "Nucleus". */
   readonly hasClasses: boolean;
   /** Sorted by set, then by name. */

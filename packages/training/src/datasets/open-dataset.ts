@@ -124,5 +124,6 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
     return { name: entry.name, image, ...checked, ...slideAndPatient(slideName, entry.name) };
   }
 
-  return { root, layout, classes: mapping.scheme, hasClasses, entries, load };
+  const synthetic = existsSync(join(root, "SYNTHETIC.json"));
+  return { root, layout, synthetic, classes: mapping.scheme, hasClasses, entries, load };
 }

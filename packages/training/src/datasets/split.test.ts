@@ -9,6 +9,7 @@ function datasetOf(sets: (SetName | null)[]): Dataset {
   return {
     root: "data",
     layout: "label-png",
+    synthetic: false,
     classes: RCC_CLASSES,
     hasClasses: true,
     entries: sets.map((set, i) => ({

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { throwIfAborted } from "@renograde/core";
+import { RCC_CLASSES, throwIfAborted } from "@renograde/core";
 import type { Dataset, SetName } from "./dataset.js";
 import { SET_NAMES } from "./dataset.js";
 import { countNuclei, type Split } from "./split.js";
@@ -74,7 +74,7 @@ export async function datasetStats(
       .map(([key]) => key)
       .sort();
   const totals = summarise(total.images, total.counts, setsOf.slide.size, setsOf.patient.size);
-  if (dataset.layout === "rccnucseg" && dataset.classes.name === "rcc-grade") {
+  if (dataset.layout === "rccnucseg" && dataset.classes === RCC_CLASSES && !dataset.synthetic) {
     warnings.push(...comparePublished(dataset, totals));
   }
   return {

@@ -31,13 +31,14 @@ function postOptions(config: TrainConfig, network: Network): PostOptions {
 function describeData(config: TrainConfig, info: RunInfo): string {
   if (config.model.data !== "") return config.model.data;
   const { train, valid } = info.images;
-  return `${info.data.name}: ${train.length} training and ${valid.length} validation images (${info.split.origin}).`;
+  const what = info.data.synthetic ? `Synthetic data "${info.data.name}"` : info.data.name;
+  return `${what}: ${train.length} training and ${valid.length} validation images (${info.split.origin}).`;
 }
 
 function trainingFacts(config: TrainConfig, info: RunInfo, run: RunState): ModelMetadata["training"] {
   return {
     data: describeData(config, info),
-    synthetic: config.model.synthetic,
+    synthetic: config.model.synthetic || info.data.synthetic,
     seed: config.train.seed,
     epochs: run.epoch,
     steps: run.step,

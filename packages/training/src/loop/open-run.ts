@@ -32,6 +32,8 @@ export interface OpenRun {
 /** Loads libtorch on the wanted device; returns a description of the engine. */
 function prepareTorch(config: TrainConfig): string {
   const { device, threads } = config.train;
+  // Waiting threads of libgomp spin by default; beside other work on the machine that made steps 8 times slower.
+  process.env.OMP_WAIT_POLICY ??= "passive";
   const info = loadTorch();
   if (threads > 0) setThreads(threads);
   const match = /^(cpu|cuda)(?::(\d+))?$/.exec(device);
@@ -104,7 +106,12 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
     network: config.net.network,
     parameters,
     classes: dataset.classes,
-    data: { name: basename(resolve(dataDir)), layout: dataset.layout, fingerprint },
+    data: {
+      name: basename(resolve(dataDir)),
+      synthetic: dataset.synthetic,
+      layout: dataset.layout,
+      fingerprint,
+    },
     split,
     images: { train: names(split.train), valid: names(split.valid) },
     patches: { train: train.length, valid: valid.length },

@@ -42,8 +42,13 @@ export interface RunInfo {
   readonly network: string;
   readonly parameters: number;
   readonly classes: ClassScheme;
-  /** Name of the data folder, its layout and where the split comes from. */
-  readonly data: { readonly name: string; readonly layout: string; readonly fingerprint: string };
+  /** Name of the data folder, whether it says it is synthetic, its layout and fingerprint. */
+  readonly data: {
+    readonly name: string;
+    readonly synthetic: boolean;
+    readonly layout: string;
+    readonly fingerprint: string;
+  };
   readonly split: Split;
   /** Image names per set, as the split's indices mean them. */
   readonly images: { readonly train: readonly string[]; readonly valid: readonly string[] };

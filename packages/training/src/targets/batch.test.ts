@@ -103,6 +103,7 @@ describe("openPatchSource", () => {
   const dataset: Dataset = {
     root: "data",
     layout: "label-png",
+    synthetic: false,
     classes: RCC_CLASSES,
     hasClasses: true,
     entries: [0, 1].map((i) => ({
