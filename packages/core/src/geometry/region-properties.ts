@@ -4,7 +4,8 @@
  * @module
  */
 
-import { labelBoxes } from "../morphology/label-boxes.js";
+import { boxesOfRuns } from "../morphology/label-boxes.js";
+import { type LabelRuns, labelRuns } from "../morphology/label-runs.js";
 import { Workspace } from "../morphology/workspace.js";
 import type { LabelMap } from "../raster.js";
 import { convexPixelCount } from "./convex-hull.js";
@@ -38,8 +39,10 @@ export interface RegionProperties {
  * @throws DataError when a label is negative
  */
 export function regionProperties(labels: LabelMap, workspace = new Workspace()): RegionProperties {
-  const { width, height, data } = labels;
-  const { last, boxes } = labelBoxes(labels);
+  const { width } = labels;
+  const runs = labelRuns(labels, workspace);
+  const { last } = runs;
+  const boxes = boxesOfRuns(runs, width);
   const table = (): Float64Array => new Float64Array(last + 1);
   const area = new Int32Array(last + 1);
   const rows = new Int32Array(last + 2);
@@ -53,34 +56,26 @@ export function regionProperties(labels: LabelMap, workspace = new Workspace()):
   const sumXX = table();
   const sumXY = table();
   const sumYY = table();
-  // Runs of equal label: sums over a run have closed forms. Coordinates are taken from the box's corner, so all
-  // sums are exact integers.
-  for (let y = 0, p = 0; y < height; y++) {
-    for (let x = 0; x < width; ) {
-      const label = data[p]!;
-      const start = x;
-      do {
-        x++;
-        p++;
-      } while (x < width && data[p] === label);
-      if (label === 0) continue;
-      const row = y - boxes[4 * label]!;
-      const a = start - boxes[4 * label + 1]!;
-      const b = a + x - start - 1;
-      const n = b - a + 1;
-      const sum = ((a + b) * n) / 2;
-      area[label]! += n;
-      sumX[label]! += sum;
-      sumY[label]! += row * n;
-      sumXX[label]! += (b * (b + 1) * (2 * b + 1) - (a - 1) * a * (2 * a - 1)) / 6;
-      sumXY[label]! += row * sum;
-      sumYY[label]! += row * row * n;
-      const slot = rows[label]! + row;
-      if (lefts[slot] === -1) lefts[slot] = a;
-      rights[slot] = b;
-    }
+  // Sums over a run have closed forms. Coordinates are taken from the box's corner, so all sums are exact integers.
+  for (let i = 0; i < 4 * runs.count; i += 4) {
+    const label = runs.table[i]!;
+    const y = runs.table[i + 3]!;
+    const row = y - boxes[4 * label]!;
+    const a = runs.table[i + 1]! - y * width - boxes[4 * label + 1]!;
+    const n = runs.table[i + 2]! - runs.table[i + 1]!;
+    const b = a + n - 1;
+    const sum = ((a + b) * n) / 2;
+    area[label]! += n;
+    sumX[label]! += sum;
+    sumY[label]! += row * n;
+    sumXX[label]! += (b * (b + 1) * (2 * b + 1) - (a - 1) * a * (2 * a - 1)) / 6;
+    sumXY[label]! += row * sum;
+    sumYY[label]! += row * row * n;
+    const slot = rows[label]! + row;
+    if (lefts[slot] === -1) lefts[slot] = a;
+    rights[slot] = b;
   }
-  const perimeter = measurePerimeters(labels, last, workspace);
+  const perimeter = measurePerimeters(labels, runs, workspace);
   const [centroidX, centroidY] = [table(), table()];
   const [majorAxis, minorAxis, eccentricity, solidity] = [table(), table(), table(), table()];
   for (let label = 1; label <= last; label++) {
@@ -130,30 +125,27 @@ const PERIMETER_WEIGHTS = (() => {
  * Perimeters after Benkrid and Crookes: border pixels have a 4-neighbour outside their instance (outside the image
  * is outside), and each counts by how the border goes on around it.
  */
-function measurePerimeters(labels: LabelMap, last: number, workspace: Workspace): Float64Array {
+function measurePerimeters(labels: LabelMap, runs: LabelRuns, workspace: Workspace): Float64Array {
   const { width, height, data } = labels;
+  const { last, table } = runs;
   const stride = width + 2;
   // The border pixels' labels, in a frame.
   const border = workspace.int32("regions.border", stride * (height + 2)).fill(0);
-  const pixels = workspace.int32("regions.pixels", width * height);
+  let area = 0;
+  for (let i = 0; i < 4 * runs.count; i += 4) area += table[i + 2]! - table[i + 1]!;
+  const pixels = workspace.int32("regions.pixels", area);
   let count = 0;
-  for (let y = 0, p = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, p++) {
-      const label = data[p]!;
-      if (
-        label === 0 ||
-        (x > 0 &&
-          x + 1 < width &&
-          y > 0 &&
-          y + 1 < height &&
-          data[p - 1] === label &&
-          data[p + 1] === label &&
-          data[p - width] === label &&
-          data[p + width] === label)
-      ) {
+  for (let i = 0; i < 4 * runs.count; i += 4) {
+    const label = table[i]!;
+    const start = table[i + 1]!;
+    const end = table[i + 2]!;
+    const y = table[i + 3]!;
+    const inner = y > 0 && y + 1 < height;
+    for (let p = start; p < end; p++) {
+      // The ends of a run are border: beside them lies another label or the outside.
+      if (inner && p > start && p + 1 < end && data[p - width] === label && data[p + width] === label)
         continue;
-      }
-      const q = (y + 1) * stride + x + 1;
+      const q = p + stride + 1 + 2 * y;
       border[q] = label;
       pixels[count++] = q;
     }

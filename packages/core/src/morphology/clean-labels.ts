@@ -75,24 +75,18 @@ export function compactLabels(labels: LabelMap): LabelledMap {
 export function openGaps(framed: FramedLabels, workspace: Workspace): void {
   const { labels, pixels, count, stride } = framed;
   const removed = workspace.int32("gaps.removed", count);
+  const neighbours = Int32Array.of(-1, 1, -stride, stride, -stride - 1, 1 - stride, stride - 1, stride + 1);
   let n = 0;
   for (let i = 0; i < count; i++) {
     const p = pixels[i]!;
     const label = labels[p]!;
     if (label <= 0) continue;
-    // Equal to the label or not positive: one test per neighbour, the likely case first.
-    const other = (q: number): boolean => labels[q] !== label && labels[q]! > 0;
-    if (
-      other(p - 1) ||
-      other(p + 1) ||
-      other(p - stride) ||
-      other(p + stride) ||
-      other(p - stride - 1) ||
-      other(p - stride + 1) ||
-      other(p + stride - 1) ||
-      other(p + stride + 1)
-    ) {
-      removed[n++] = p;
+    for (let k = 0; k < 8; k++) {
+      const other = labels[p + neighbours[k]!]!;
+      if (other !== label && other > 0) {
+        removed[n++] = p;
+        break;
+      }
     }
   }
   for (let i = 0; i < n; i++) labels[removed[i]!] = 0;

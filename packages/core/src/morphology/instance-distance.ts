@@ -67,7 +67,7 @@ function forEachDistance(
 ): void {
   const { width, height, data } = labels;
   const norm = options.norm ?? "floor0.1";
-  const { last, boxes } = labelBoxes(labels);
+  const { last, boxes } = labelBoxes(labels, workspace);
   for (let id = 1; id <= last; id++) {
     const b = 4 * id;
     if (boxes[b + 2] === 0) continue;

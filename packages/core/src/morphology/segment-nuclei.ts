@@ -60,12 +60,12 @@ export function mapToBytes(
   const size = width * height;
   const plane = maps.data.subarray(channel * size, (channel + 1) * size);
   for (let p = 0; p < size; p++) {
-    const value = plane[p]!;
-    if (value >= 1) target[p] = 255;
-    else if (value > 0) target[p] = Math.fround(value * 255);
-    else {
-      if (Number.isNaN(value)) rejectNaN(maps, channel);
-      target[p] = 0;
+    const scaled = Math.fround(plane[p]! * 255);
+    if (scaled >= 0 && scaled <= 255) {
+      target[p] = scaled | 0;
+    } else {
+      if (Number.isNaN(scaled)) rejectNaN(maps, channel);
+      target[p] = scaled > 0 ? 255 : 0;
     }
   }
   return { width, height, data: target };

@@ -6,7 +6,9 @@
 import { DataError, ShapeError } from "../errors.js";
 import type { PostOptions } from "../post-options.js";
 import { assertSameSize, type LabelMap, type NetworkMaps } from "../raster.js";
+import { labelRuns } from "./label-runs.js";
 import { rejectNaN } from "./segment-nuclei.js";
+import { Workspace } from "./workspace.js";
 
 /** Types of instances; every array is indexed by label, entry 0 unused. */
 export interface TypeVotes {
@@ -36,10 +38,17 @@ export function voteTypes(
   labels: LabelMap,
   maps: NetworkMaps,
   options: Pick<PostOptions, "voteBackground">,
+  workspace = new Workspace(),
 ): TypeVotes {
   assertSameSize("label map", labels, "maps", maps);
   const channels = maps.channels - 2;
-  const { count, areas, sums, votes } = tally(labels, maps, channels, options.voteBackground ? 0 : 1);
+  const { count, areas, sums, votes } = tally(
+    labels,
+    maps,
+    channels,
+    options.voteBackground ? 0 : 1,
+    workspace,
+  );
   const types = new Uint8Array(count + 1);
   const shares = new Float64Array(count + 1);
   for (let label = 1; label <= count; label++) {
@@ -64,42 +73,55 @@ export function voteTypes(
   return { count, types, shares, channels, classProbabilities: sums };
 }
 
+/** Longest piece of a run that is worked on at once. */
+const PIECE = 64;
+
 /** Counts areas, sums probabilities and votes per label; votes go to classes `first` and up. */
 function tally(
   labels: LabelMap,
   maps: NetworkMaps,
   channels: number,
   first: 0 | 1,
+  workspace: Workspace,
 ): { count: number; areas: Int32Array; sums: Float64Array; votes: Int32Array } {
   const size = labels.width * labels.height;
-  let count = 0;
-  for (let p = 0; p < size; p++) {
-    const label = labels.data[p]!;
-    if (label > count) count = label;
-    else if (label < 0) throw new DataError(`label map holds ${label}; labels must be 0 or more`);
-  }
-  const areas = new Int32Array(count + 1);
-  const sums = new Float64Array((count + 1) * channels);
-  const votes = new Int32Array((count + 1) * channels);
+  const { count: runCount, last, table } = labelRuns(labels, workspace);
+  const areas = new Int32Array(last + 1);
+  const sums = new Float64Array((last + 1) * channels);
+  const votes = new Int32Array((last + 1) * channels);
   const { data } = maps;
-  for (let p = 0; p < size; p++) {
-    const label = labels.data[p]!;
-    if (label === 0) continue;
-    areas[label]!++;
+  const best = new Uint8Array(PIECE);
+  const bestValues = new Float32Array(PIECE);
+  for (let run = 0; run < 4 * runCount; run += 4) {
+    const label = table[run]!;
     const base = label * channels;
-    let best: number = first;
-    let bestValue = -Infinity;
-    for (let c = 0, i = p; c < channels; c++, i += size) {
-      const value = data[i]!;
-      sums[base + c]! += value;
-      if (c >= first && value > bestValue) {
-        best = c;
-        bestValue = value;
+    const end = table[run + 2]!;
+    areas[label]! += end - table[run + 1]!;
+    // Plane after plane, because a plane's pixels lie side by side.
+    for (let start = table[run + 1]!; start < end; start += PIECE) {
+      const n = Math.min(PIECE, end - start);
+      best.fill(first, 0, n);
+      bestValues.fill(-Infinity, 0, n);
+      for (let c = 0; c < channels; c++) {
+        const plane = c * size + start;
+        let sum = 0;
+        if (c < first) for (let i = 0; i < n; i++) sum += data[plane + i]!;
+        else {
+          for (let i = 0; i < n; i++) {
+            const value = data[plane + i]!;
+            sum += value;
+            if (value > bestValues[i]!) {
+              bestValues[i] = value;
+              best[i] = c;
+            }
+          }
+        }
+        sums[base + c]! += sum;
       }
+      for (let i = 0; i < n; i++) votes[base + best[i]!]!++;
     }
-    votes[base + best]!++;
   }
-  return { count, areas, sums, votes };
+  return { count: last, areas, sums, votes };
 }
 
 /**

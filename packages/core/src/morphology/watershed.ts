@@ -95,6 +95,13 @@ function rankValues(
   }
 }
 
+/** Memory of a flood: a heap of (key, pixel), and per pixel the one after it in the list of its value. */
+interface Queue {
+  readonly keys: Float64Array;
+  readonly items: Int32Array;
+  readonly next: Int32Array;
+}
+
 /**
  * Floods framed labels in place.
  *
@@ -119,11 +126,14 @@ export function flood(
       `mask of the watershed has ${count} pixels, more than ${MAX_PIXELS}; cut it into tiles`,
     );
   }
-  const keys = workspace.float64("flood.keys", count);
-  const items = workspace.int32("flood.items", count);
+  const queue: Queue = {
+    keys: workspace.float64("flood.keys", count),
+    items: workspace.int32("flood.items", count),
+    next: workspace.int32("flood.next", labels.length),
+  };
   const rising = ties === "skimage-0.25.2";
   if (ties !== "component") {
-    floodGroup(relief, labels, stride, sources, 0, sourceCount, rising, keys, items);
+    floodGroup(relief, labels, stride, sources, 0, sourceCount, rising, queue);
     return;
   }
   const components = workspace.int32("flood.components", labels.length).fill(0);
@@ -135,7 +145,7 @@ export function flood(
   const fill = starts.slice();
   for (let i = 0; i < sourceCount; i++) grouped[fill[components[sources[i]!]!]!++] = sources[i]!;
   for (let c = 1; c <= n; c++) {
-    floodGroup(relief, labels, stride, grouped, starts[c]!, starts[c + 1]!, false, keys, items);
+    floodGroup(relief, labels, stride, grouped, starts[c]!, starts[c + 1]!, false, queue);
   }
 }
 
@@ -143,6 +153,9 @@ export function flood(
  * The flood from one queue. All marker pixels enter with age 0, and equal keys leave a binary heap in an order
  * that only the same heap reproduces, so its steps are those of the specification: on the way up an item passes
  * its parent only when strictly smaller; on the way down the left child wins ties.
+ *
+ * Once the last marker pixel has left, all keys differ. From there the order is by value, then age, which for bytes
+ * one first-in-first-out list per value gives without a heap; the lists are kept from the beginning.
  */
 function floodGroup(
   relief: Uint8Array | Int32Array,
@@ -152,9 +165,12 @@ function floodGroup(
   from: number,
   to: number,
   rising: boolean,
-  keys: Float64Array,
-  items: Int32Array,
+  queue: Queue,
 ): void {
+  const { keys, items, next } = queue;
+  const heads = new Int32Array(256);
+  const tails = new Int32Array(256);
+  const listed = relief instanceof Uint8Array;
   let n = 0;
   const push = (key: number, item: number): void => {
     let child = n++;
@@ -170,10 +186,11 @@ function floodGroup(
     items[child] = item;
   };
   for (let i = from; i < to; i++) push(relief[sources[i]!]! * AGES, sources[i]!);
+  let markersLeft = to - from;
   let age = 1;
-  while (n > 0) {
+  while (n > 0 && (markersLeft > 0 || !listed)) {
     const p = items[0]!;
-    const level = rising ? Math.floor(keys[0]! / AGES) : 0;
+    const first = keys[0]!;
     n--;
     const key = keys[n]!;
     let hole = 0;
@@ -188,14 +205,47 @@ function floodGroup(
     keys[hole] = key;
     items[hole] = items[n]!;
 
+    const level = Math.floor(first / AGES);
+    if (first === level * AGES) markersLeft--;
+    else if (listed) heads[level] = next[p]!;
     const label = labels[p]!;
     for (let k = 0; k < 4; k++) {
       const q = k === 0 ? p - stride : k === 1 ? p - 1 : k === 2 ? p + 1 : p + stride;
       if (labels[q] !== 0) continue;
       labels[q] = label;
       age++;
-      const value = relief[q]!;
-      push(Math.max(value, level) * AGES + age, q);
+      const value = rising ? Math.max(relief[q]!, level) : relief[q]!;
+      push(value * AGES + age, q);
+      if (listed) append(heads, tails, next, value, q);
     }
   }
+  if (!listed) return;
+
+  for (let level = 0; level < 256; ) {
+    const p = heads[level]!;
+    if (p === 0) {
+      level++;
+      continue;
+    }
+    heads[level] = next[p]!;
+    const label = labels[p]!;
+    let lowest = level;
+    for (let k = 0; k < 4; k++) {
+      const q = k === 0 ? p - stride : k === 1 ? p - 1 : k === 2 ? p + 1 : p + stride;
+      if (labels[q] !== 0) continue;
+      labels[q] = label;
+      const value = rising ? Math.max(relief[q]!, level) : relief[q]!;
+      append(heads, tails, next, value, q);
+      if (value < lowest) lowest = value;
+    }
+    level = lowest;
+  }
+}
+
+/** Appends a pixel to the list of its value; 0, a position of the frame, ends a list. */
+function append(heads: Int32Array, tails: Int32Array, next: Int32Array, value: number, p: number): void {
+  next[p] = 0;
+  if (heads[value] === 0) heads[value] = p;
+  else next[tails[value]!] = p;
+  tails[value] = p;
 }
