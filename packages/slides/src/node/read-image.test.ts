@@ -50,6 +50,9 @@ describe("readImage", () => {
     ["grey16.tif", GREY],
     ["bit.tif", BIT],
     ["pages.tif", RGB],
+    ["bigtiff.tif", RGB],
+    ["bigendian-tiled.tif", RGB],
+    ["ome.ome.tif", RGB],
     [
       "palette.png",
       expected(
@@ -104,6 +107,8 @@ describe("readImage", () => {
     expect(await found("quarter-micron.tif")).toEqual({ mpp: 0.25, source: "TIFF resolution tags" });
     expect(await found("imagej.tif")).toEqual({ mpp: 0.25, source: "ImageJ calibration" });
     expect((await found("aperio.tif"))?.mpp).toBe(0.499);
+    expect(await found("bigtiff.tif")).toEqual({ mpp: 0.25, source: "TIFF resolution tags" });
+    expect(await found("ome.ome.tif")).toEqual({ mpp: 0.5, source: "OME-XML PhysicalSizeX" });
     for (const name of ["rgb.png", "72dpi.png", "300dpi.tif", "rgb.tif", "rgb.jpg"]) {
       expect(await found(name)).toBeUndefined();
     }
@@ -119,6 +124,8 @@ describe("readImage", () => {
     "jpeg.tif",
     "bit.tif",
     "pages.tif",
+    "bigtiff.tif",
+    "bigendian-tiled.tif",
   ])("refuses %s cut short anywhere, naming the file", async (name) => {
     const bytes = await readFile(join(FIXTURES, name));
     const path = join(folder, `cut-${name}`);
