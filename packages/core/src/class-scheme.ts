@@ -86,3 +86,12 @@ export function validateClassScheme(scheme: ClassScheme): ClassScheme {
   }
   return scheme;
 }
+
+/** Ids of the classes that are grades, named `Grade 1`, `Grade 2`, …, lowest grade first; none in other schemes. */
+export function gradeIds(scheme: ClassScheme): number[] {
+  const grades = scheme.classes.flatMap((c, i) => {
+    const match = /^grade (\d+)$/i.exec(c.name);
+    return match ? [{ id: i + 1, grade: Number(match[1]) }] : [];
+  });
+  return grades.sort((a, b) => a.grade - b.grade).map((g) => g.id);
+}
