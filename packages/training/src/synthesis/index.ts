@@ -14,3 +14,4 @@ export type {
 } from "./options.js";
 export { RCC_GRADE_MIX } from "./options.js";
 export * from "./section.js";
+export * from "./section-files.js";
