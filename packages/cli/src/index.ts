@@ -1,1 +1,5 @@
-export {};
+/**
+ * @module
+ * The command as a library: parses a command line, runs it, returns the exit status.
+ */
+export { main } from "./program.js";

@@ -1,0 +1,71 @@
+/**
+ * `renograde evaluate`: predictions against truth, every metric.
+ *
+ * @module
+ */
+import { type MetricOptions, UsageError } from "@renograde/core";
+import type { Command } from "commander";
+import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
+import type { Run } from "../program.js";
+
+interface EvaluateOptions {
+  readonly truth: string;
+  readonly pred: string;
+  readonly csv?: string;
+  readonly set: string[];
+  readonly json?: JsonOption;
+}
+
+/** Reads `--set metrics.*`; the metrics themselves check the values. */
+function metricOptions(assignments: readonly string[]): Partial<MetricOptions> {
+  const known = ["eps", "iouThreshold", "pooling", "f1Assignment", "f1DistancePx"];
+  const entries = Object.entries(parseAssignments(assignments)).map(([key, value]) => {
+    const name = key.replace(/^metrics\./, "");
+    if (name === key || !known.includes(name)) {
+      throw new UsageError(`--set ${key}: unknown; known are ${known.map((k) => `metrics.${k}`).join(", ")}`);
+    }
+    return [name, value];
+  });
+  return Object.fromEntries(entries) as Partial<MetricOptions>;
+}
+
+async function evaluate(context: Context, options: EvaluateOptions): Promise<void> {
+  const grading = await import("@renograde/grading/node");
+  const { writeFileAtomic } = await import("@renograde/slides/node");
+  const stage = context.progress.stage("evaluating", "images");
+  const evaluation = await grading.evaluateFolders({
+    truthDir: options.truth,
+    predictionDir: options.pred,
+    options: metricOptions(options.set),
+    signal: context.signal,
+    onProgress: ({ done, total, name }) => stage.update(done, total, name),
+  });
+  stage.end(`${evaluation.images.length} images`);
+  if (options.csv !== undefined) await writeFileAtomic(options.csv, grading.formatEvaluationCsv(evaluation));
+  await printResult(context, options.json, grading.summaryOfEvaluation(evaluation), () =>
+    grading.formatEvaluationTable(evaluation),
+  );
+}
+
+/** Registers `renograde evaluate`. */
+export function registerEvaluate(program: Command, run: Run): void {
+  program
+    .command("evaluate")
+    .description("compare predictions with truth: Dice, AJI, PQ, aPQ, F1 and the rest of the metrics")
+    .requiredOption("--truth <dir>", "folder of true annotations")
+    .requiredOption("--pred <dir>", "folder of predictions")
+    .option("--csv <file>", "write the metrics of every image")
+    .option("--set <key=value>", "metrics.* options of the specification, repeatable", collect, [])
+    .option("--json [file]", "print the summary as one JSON document, or write it to a file")
+    .addHelpText(
+      "after",
+      `
+Files are paired by base name. Read as truth or prediction: .mat (RCCNucSeg, HoVer-Net, ours), label PNGs with
+classes/*.json, GeoJSON, HoVer-Net JSON.
+
+Example: renograde evaluate --truth RCCNucSeg/Test/Labels --pred results --csv metrics.csv`,
+    )
+    .action(async (options: EvaluateOptions) => {
+      await run((context) => evaluate(context, options));
+    });
+}

@@ -1,0 +1,112 @@
+/**
+ * `renograde model summary`: what a network or a model file consists of.
+ *
+ * @module
+ */
+import type { NetOptions } from "@renograde/nn";
+import type { Command } from "commander";
+import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
+import type { Run } from "../program.js";
+import { formatTable, integer } from "../tables.js";
+
+interface SummaryOptions {
+  readonly set: string[];
+  readonly json?: JsonOption;
+}
+
+async function summarizeFile(context: Context, path: string, json: JsonOption): Promise<void> {
+  const { readOnnxMetadata, parseModelMetadata } = await import("@renograde/formats");
+  const { readFileBytes } = await import("@renograde/slides/node");
+  const bytes = await readFileBytes(path);
+  const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
+  await printResult(context, json, { path, bytes: bytes.length, metadata }, () => {
+    const { training, post } = metadata;
+    return formatTable(
+      [
+        ["file", `${path}, ${(bytes.length / 1e6).toFixed(1)} MB`],
+        [
+          "network",
+          `${metadata.network}, preset ${metadata.preset}, width ${metadata.width}, ${metadata.precision}`,
+        ],
+        ["classes", metadata.classes.classes.map((c) => c.name).join(", ")],
+        ["tasks", metadata.classes.tasks.map((t) => t.name).join("; ")],
+        [
+          "window",
+          `${metadata.window} px in, ${metadata.output} out, ${metadata.kept} kept, at ${metadata.mpp} µm/px`,
+        ],
+        [
+          "post-processing",
+          Object.entries(post)
+            .map(([k, v]) => `${k} ${v}`)
+            .join(", "),
+        ],
+        ["training data", `${training.synthetic ? "SYNTHETIC. " : ""}${training.data}`],
+        ["training", `${training.epochs} epochs, ${integer(training.steps)} steps, seed ${training.seed}`],
+        [
+          "measured",
+          `${
+            Object.entries(training.scores)
+              .map(([k, v]) => `${k} ${v.toFixed(4)}`)
+              .join(", ") || "nothing"
+          } (${training.scoresOn})`,
+        ],
+        ["licence", metadata.licence],
+        ["intended use", metadata.intendedUse],
+        ["parameters", `SHA-256 ${metadata.parameterHash}`],
+      ].map(([name, value]) => [`${name!.padEnd(16)}${value}`]),
+    );
+  });
+}
+
+async function summarizeNetwork(context: Context, name: string, options: SummaryOptions): Promise<void> {
+  const { createNetwork, summarize } = await import("@renograde/nn");
+  const { UsageError } = await import("@renograde/core");
+  const settings: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(parseAssignments(options.set))) {
+    if (!key.startsWith("net."))
+      throw new UsageError(`--set ${key}: only net.* options count here, such as net.width=0.25`);
+    settings[key.slice(4)] = value;
+  }
+  const network = createNetwork(name, settings as NetOptions);
+  const summary = summarize(network);
+  await printResult(context, options.json, { network: name, options: network.options, ...summary }, () => {
+    const giga = (macs: number): string => (macs / 1e9).toFixed(3);
+    const row = (part: (typeof summary.parts)[number]): string[] => [
+      part.name,
+      integer(part.parameters),
+      integer(part.tensors),
+      giga(part.macs.none),
+      giga(part.macs.reorder),
+      giga(part.macs.full),
+    ];
+    return [
+      `${name}, width ${network.options.width}: input ${summary.inputSide} x ${summary.inputSide}, output ${summary.outputSide} x ${summary.outputSide}`,
+      "",
+      formatTable([
+        ["part", "parameters", "tensors", "GMAC as the code", "GMAC reordered", "GMAC all rewrites"],
+        ...summary.parts.map(row),
+        row(summary.total),
+      ]),
+    ].join("\n");
+  });
+}
+
+/** Registers `renograde model`. */
+export function registerModel(program: Command, run: Run): void {
+  program
+    .command("model")
+    .description("about networks and model files")
+    .command("summary")
+    .description("parameters, tensors and multiply-adds of a network, or what an ONNX file says of itself")
+    .argument("<name>", "chr-net, shr, mhr, mhr-udist, or an ONNX file")
+    .option("--set <key=value>", "net.* options, repeatable, for instance net.width=0.25", collect, [])
+    .option("--json [file]", "print one JSON document, or write it to a file")
+    .addHelpText("after", "\nExample: renograde model summary chr-net")
+    .action(async (name: string, options: SummaryOptions) => {
+      await run((context) =>
+        name.endsWith(".onnx")
+          ? summarizeFile(context, name, options.json)
+          : summarizeNetwork(context, name, options),
+      );
+    });
+}

@@ -1,0 +1,67 @@
+/**
+ * `renograde postprocess`: kept maps in, nuclei out, without the network.
+ *
+ * @module
+ */
+import { RCC_CLASSES } from "@renograde/core";
+import type { Command } from "commander";
+import { type Context, collect, type JsonOption, listOf, positiveNumber, printResult } from "../context.js";
+import { postAndInferOptions } from "../post-settings.js";
+import type { Run } from "../program.js";
+import { gradeTable } from "../tables.js";
+
+const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const;
+
+interface PostprocessOptions {
+  readonly out: string;
+  readonly mpp?: number;
+  readonly formats?: (typeof FORMATS)[number][];
+  readonly set: string[];
+  readonly json?: JsonOption;
+}
+
+async function postprocess(context: Context, inputs: string[], options: PostprocessOptions): Promise<void> {
+  const { postprocessInputs } = await import("@renograde/grading/node");
+  const { post } = postAndInferOptions(options.set);
+  const stage = context.progress.stage("post-processing", "maps");
+  const summary = await postprocessInputs({
+    inputs,
+    outDir: options.out,
+    ...(options.mpp === undefined ? {} : { mpp: options.mpp }),
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(post === undefined ? {} : { post }),
+    signal: context.signal,
+    onWarning: (sentence) => context.progress.warn(sentence),
+    onProgress: (done, total) => stage.update(done, total),
+  });
+  stage.end(`${summary.images.length} maps`);
+  await printResult(context, options.json, { outDir: options.out, ...summary }, () =>
+    gradeTable(summary, RCC_CLASSES, options.out),
+  );
+  for (const failure of summary.failures) process.stderr.write(`error: ${failure.message}\n`);
+  if (summary.failures.length > 0) context.exitCode = 1;
+}
+
+/** Registers `renograde postprocess`. */
+export function registerPostprocess(program: Command, run: Run): void {
+  program
+    .command("postprocess")
+    .description("find and type the nuclei of kept maps (.npy, [H, W, 7] float32) without the network")
+    .argument("<maps...>", ".npy files and folders of them")
+    .requiredOption("-o, --out <dir>", "prediction folder")
+    .option("--mpp <number>", "micrometres per pixel of the maps", positiveNumber("--mpp"))
+    .option(
+      "-f, --formats <list>",
+      `comma-separated: ${FORMATS.join(", ")} (default: all but labels)`,
+      listOf("--formats", FORMATS),
+    )
+    .option("--set <key=value>", "post.* options of the specification, repeatable", collect, [])
+    .option("--json [file]", "print the summary as one JSON document, or write it to a file")
+    .addHelpText(
+      "after",
+      "\nExample: renograde postprocess results/tile.maps.npy --out again --set post.h=100",
+    )
+    .action(async (inputs: string[], options: PostprocessOptions) => {
+      await run((context) => postprocess(context, inputs, options));
+    });
+}

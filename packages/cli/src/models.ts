@@ -1,0 +1,58 @@
+/**
+ * The models that come with Renograde.
+ *
+ * @module
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "@renograde/core";
+
+/** A shipped model file. */
+export interface ShippedModel {
+  /** File name without `.onnx`. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Folders that may hold the shipped models: of the installed package, of the clone. */
+const FOLDERS = ["../models/", "../../../models/"].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/** Lists the shipped models, by name. */
+export async function shippedModels(): Promise<ShippedModel[]> {
+  for (const folder of FOLDERS) {
+    let names: string[];
+    try {
+      names = await readdir(folder);
+    } catch {
+      continue;
+    }
+    const models = names.filter((name) => name.endsWith(".onnx")).sort();
+    if (models.length > 0) {
+      return models.map((name) => ({ name: name.slice(0, -".onnx".length), path: join(folder, name) }));
+    }
+  }
+  return [];
+}
+
+/** The model used when none is named. */
+export const DEFAULT_MODEL = "chr-net-synthetic";
+
+/**
+ * Path of the model to use: `--model` as a file or as the name of a shipped model; without it the default.
+ *
+ * @throws UsageError naming the shipped models
+ */
+export async function resolveModel(model: string | undefined): Promise<string> {
+  if (model?.endsWith(".onnx")) return model;
+  const shipped = await shippedModels();
+  const name = model ?? DEFAULT_MODEL;
+  const found = shipped.find((candidate) => candidate.name === name);
+  if (found) return found.path;
+  const names = shipped.map((candidate) => candidate.name).join(", ");
+  throw new UsageError(
+    `--model ${name}: no shipped model has this name and it is no .onnx file; shipped: ${names === "" ? "none" : names}`,
+  );
+}

@@ -1,0 +1,102 @@
+/**
+ * Progress on standard error: one bar with rate and remaining time on a terminal, a plain line now and then
+ * elsewhere (docs: the terminal part of the visual language).
+ *
+ * @module
+ */
+
+/** One running stage. */
+export interface Stage {
+  /** Says how far the stage is, in its own units, with an optional short note. */
+  update(done: number, total: number, note?: string): void;
+  /** Closes the stage with one line. */
+  end(text?: string): void;
+}
+
+/** Where stages and messages go. */
+export interface Progress {
+  stage(name: string, unit: string): Stage;
+  /** One line about something done. */
+  info(text: string): void;
+  warn(text: string): void;
+}
+
+/** `75 s` as people read it: `1 min 15 s`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+const WIDTH = 28;
+
+/** What {@link createProgress} needs of a stream; `process.stderr` fits. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/**
+ * Creates the progress display.
+ *
+ * @param stream - usually `process.stderr`
+ * @param now - clock in milliseconds
+ */
+export function createProgress(
+  stream: ProgressStream,
+  now: () => number = () => performance.now(),
+): Progress {
+  const tty = stream.isTTY === true;
+  let open = false;
+  const clear = (): void => {
+    if (open) stream.write("\r\u001b[2K");
+    open = false;
+  };
+  const line = (text: string): void => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  return {
+    info: line,
+    warn: (text) => line(`warning: ${text}`),
+    stage(name, unit) {
+      const start = now();
+      let lastShown = tty ? Number.NEGATIVE_INFINITY : start;
+      let latest = "";
+      return {
+        update(done, total, note) {
+          const time = now();
+          const elapsed = (time - start) / 1000;
+          const rate = elapsed > 0 ? done / elapsed : 0;
+          const left = rate > 0 && done < total ? `, ${formatDuration((total - done) / rate)} left` : "";
+          const speed =
+            rate === 0
+              ? ""
+              : rate >= 1
+                ? ` · ${rate.toFixed(1)} ${unit}/s`
+                : ` · ${(1 / rate).toFixed(1)} s/${unit}`;
+          latest = `${done}/${total} ${unit}${speed}`;
+          if (time - lastShown < (tty ? 100 : 10_000) && done < total) return;
+          lastShown = time;
+          const text = `${latest}${left}${note === undefined ? "" : `  ${note}`}`;
+          if (!tty) {
+            if (done < total) line(`${name}: ${text}`);
+            return;
+          }
+          const filled = total > 0 ? Math.round((WIDTH * Math.min(done, total)) / total) : 0;
+          const bar = `${"━".repeat(filled)}${"─".repeat(WIDTH - filled)}`;
+          stream.write(`\r\u001b[2K${`${name} ${bar} ${text}`.slice(0, (stream.columns ?? 100) - 1)}`);
+          open = true;
+        },
+        end(text) {
+          line(`${name}: ${text ?? latest} (${formatDuration((now() - start) / 1000)})`);
+        },
+      };
+    },
+  };
+}
