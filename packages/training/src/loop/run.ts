@@ -1,0 +1,256 @@
+/**
+ * The loop of a run: epochs of exact passes, validation, checkpoints, log; stops and goes on anywhere
+ * (spec/training.md §5, §8, §9).
+ *
+ * @module
+ */
+import { DataError, InterruptedError, isRenogradeError } from "@renograde/core";
+import { encodeSafetensors } from "@renograde/formats";
+import { writeFileAtomic } from "@renograde/slides/node";
+import type { TrainConfig } from "../config/schema.js";
+import { type Batch, createBatch } from "../targets/batch.js";
+import { packageVersion } from "../version.js";
+import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import type { StepLosses, TrainingEngine } from "./engine.js";
+import type { TrainEvent } from "./events.js";
+import type { OpenRun } from "./open-run.js";
+import { createPace } from "./pace.js";
+import { configHash, type RunPaths, runPaths } from "./run-folder.js";
+import { appendLog, type LogRecord, truncateLog } from "./run-log.js";
+import { type EpochPlan, planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
+import { namedScores, selectionScore, type ValidationScores } from "./scores.js";
+import type { TrainOptions } from "./train.js";
+import { validate } from "./validate.js";
+
+/** Sum of losses over steps, by name, `total` first. */
+type LossSums = Record<string, number>;
+
+function addLosses(sums: LossSums, losses: StepLosses): void {
+  sums.total = (sums.total ?? 0) + losses.total;
+  for (const [name, value] of Object.entries(losses.terms)) sums[name] = (sums[name] ?? 0) + value;
+}
+
+function meanLosses(sums: LossSums, steps: number): StepLosses {
+  const { total = 0, ...terms } = sums;
+  return {
+    total: total / steps,
+    terms: Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, value / steps])),
+  };
+}
+
+/** Everything the loop carries from step to step. */
+export class Run {
+  readonly options: TrainOptions;
+  readonly config: TrainConfig;
+  readonly paths: RunPaths;
+  readonly open: OpenRun;
+  readonly engine: TrainingEngine;
+  readonly epochs: readonly EpochPlan[];
+  readonly perEpoch: number;
+  readonly pace = createPace();
+  readonly startedMs = performance.now();
+  state: RunState;
+
+  constructor(options: TrainOptions, open: OpenRun) {
+    this.options = options;
+    this.config = options.config;
+    this.paths = runPaths(options.runDir);
+    this.open = open;
+    this.engine = open.engine;
+    this.epochs = planEpochs(this.config.train.phases);
+    this.perEpoch = stepsPerEpoch(open.train.length, this.config.train.batch);
+    this.state = {
+      format: 1,
+      step: 0,
+      epoch: 0,
+      stepInEpoch: 0,
+      seed: this.config.train.seed,
+      lossSums: {},
+      best: null,
+      scores: {},
+      configHash: configHash(this.config),
+      dataFingerprint: open.fingerprint,
+      renogradeVersion: packageVersion(),
+      adamSteps: {},
+    };
+  }
+
+  get steps(): number {
+    return this.epochs.length * this.perEpoch;
+  }
+
+  tell(event: TrainEvent): void {
+    this.options.onProgress?.(event);
+  }
+
+  isValidated(epoch: number): boolean {
+    return (
+      this.open.valid.length > 0 &&
+      (epoch % this.config.train.validEvery === 0 || epoch === this.epochs.length)
+    );
+  }
+
+  /** Continues from the last checkpoint. */
+  async resume(): Promise<void> {
+    const checkpoint = await readCheckpoint(this.paths.last);
+    const { run } = checkpoint;
+    if (run.dataFingerprint !== this.open.fingerprint) {
+      throw new DataError(
+        `${this.options.dataDir}: its files are not those the run in ${this.options.runDir} was started with; give the same data or start a new run`,
+      );
+    }
+    if (run.stepInEpoch > this.perEpoch || run.epoch > this.epochs.length) {
+      throw new DataError(
+        `${this.options.runDir}: the run has finished ${run.epoch} epochs, the configuration asks for ${this.epochs.length}; raise train.phases or start a new run`,
+      );
+    }
+    this.engine.load(checkpoint);
+    this.state = { ...run, lossSums: { ...run.lossSums }, configHash: this.state.configHash };
+    await truncateLog(this.paths.log, run.step, run.epoch);
+  }
+
+  async save(which: "last" | "best"): Promise<void> {
+    const { network, adam } = this.engine.state();
+    const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
+    await writeCheckpoint(this.paths[which], { run, network, adam });
+    this.tell({ kind: "checkpoint", which, path: `${this.paths[which]}.safetensors`, step: this.state.step });
+  }
+
+  async saveAndStop(cause?: unknown): Promise<never> {
+    await this.save("last");
+    throw new InterruptedError(
+      `training stopped after step ${this.state.step} of ${this.steps}; the checkpoint is in ${this.options.runDir}, resume with --resume`,
+      { cause },
+    );
+  }
+
+  async loop(): Promise<void> {
+    const { train } = this.config;
+    const batch = createBatch(Math.min(train.batch, this.open.train.length), this.config.data.crop);
+    while (this.state.epoch < this.epochs.length) {
+      const plan = this.epochs[this.state.epoch]!;
+      const batches = planBatches(train.seed, plan.epoch, this.open.train.length, train.batch);
+      let window: { sums: LossSums; steps: number } = { sums: {}, steps: 0 };
+      while (this.state.stepInEpoch < batches.length) {
+        if (this.options.signal?.aborted) await this.saveAndStop();
+        const startedMs = performance.now();
+        const samples = batches[this.state.stepInEpoch]!;
+        await this.open.train.fill(batch, samples, { seed: train.seed, epoch: plan.epoch });
+        const losses = this.engine.step(batch, samples.length, plan.lr);
+        if (!Number.isFinite(losses.total))
+          await this.stopOnBadLoss(batch, samples, losses.total, plan.epoch);
+        const stepMs = performance.now() - startedMs;
+        this.pace.addStep(stepMs);
+        addLosses(this.state.lossSums, losses);
+        addLosses(window.sums, losses);
+        window.steps++;
+        this.state.step++;
+        this.state.stepInEpoch++;
+        this.tellStep(losses, plan, stepMs);
+        if (this.state.step % train.logEvery === 0) {
+          await this.log("steps", plan.epoch, {
+            lr: plan.lr,
+            losses: meanLosses(window.sums, window.steps),
+            stepMs: Math.round(this.pace.stepMs),
+          });
+          window = { sums: {}, steps: 0 };
+        }
+        const due = train.saveEvery > 0 && this.state.step % train.saveEvery === 0;
+        if (due && this.state.stepInEpoch < batches.length) await this.save("last");
+        // Lets signals and finalizers of native memory run.
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+      await this.finishEpoch(plan);
+    }
+  }
+
+  async finishEpoch(plan: EpochPlan): Promise<void> {
+    const scores = this.isValidated(plan.epoch) ? await this.validateEpoch(plan.epoch) : null;
+    const losses = meanLosses(this.state.lossSums, this.perEpoch);
+    let isBest = false;
+    if (scores !== null) {
+      this.state.scores = namedScores(scores);
+      const selected = { ...selectionScore(scores), epoch: plan.epoch };
+      isBest = plan.lastPhase && (this.state.best === null || selected.value > this.state.best.value);
+      if (isBest) this.state.best = selected;
+    }
+    this.state.epoch = plan.epoch;
+    this.state.stepInEpoch = 0;
+    this.state.lossSums = {};
+    await this.log("epoch", plan.epoch, {
+      phase: plan.phase + 1,
+      lr: plan.lr,
+      losses,
+      ...(scores === null ? {} : { scores: this.state.scores, best: isBest }),
+    });
+    if (isBest) await this.save("best");
+    await this.save("last");
+    this.tell({
+      kind: "epoch",
+      epoch: plan.epoch,
+      epochs: this.epochs.length,
+      losses,
+      scores,
+      isBest,
+      elapsedMs: performance.now() - this.startedMs,
+    });
+  }
+
+  async validateEpoch(epoch: number): Promise<ValidationScores> {
+    const startedMs = performance.now();
+    try {
+      const scores = await validate(this.engine, this.open.valid, {
+        crop: this.config.data.crop,
+        batch: this.config.train.validBatch,
+        signal: this.options.signal,
+        onProgress: (done, total) => this.tell({ kind: "validation", epoch, done, total }),
+      });
+      this.pace.addValidation(performance.now() - startedMs);
+      return scores;
+    } catch (error) {
+      if (isRenogradeError(error, "InterruptedError")) await this.saveAndStop(error);
+      throw error;
+    }
+  }
+
+  tellStep(losses: StepLosses, plan: EpochPlan, stepMs: number): void {
+    const validations = this.epochs.filter((e) => e.epoch >= plan.epoch && this.isValidated(e.epoch)).length;
+    this.tell({
+      kind: "step",
+      step: this.state.step,
+      steps: this.steps,
+      epoch: plan.epoch,
+      epochs: this.epochs.length,
+      losses,
+      lr: plan.lr,
+      stepMs,
+      remainingMs: this.pace.remaining(this.steps - this.state.step, validations),
+    });
+  }
+
+  async log(
+    kind: "start" | "steps" | "epoch" | "resume" | "end",
+    epoch: number,
+    what: object,
+  ): Promise<void> {
+    await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
+  }
+
+  /** Keeps the batch that made the loss infinite, and stops. */
+  async stopOnBadLoss(batch: Batch, samples: Int32Array, loss: number, epoch: number): Promise<never> {
+    const names = Array.from(samples, (sample) => this.open.train.describe(sample));
+    const { size, crop, output } = batch;
+    const bytes = encodeSafetensors(
+      [
+        ["images", { dtype: "U8", shape: [size, 3, crop, crop], data: batch.images }],
+        ["classes", { dtype: "U8", shape: [size, output, output], data: batch.classes }],
+        ["distance", { dtype: "F32", shape: [size, 1, output, output], data: batch.distance }],
+      ],
+      [["samples", JSON.stringify(names)]],
+    );
+    await writeFileAtomic(this.paths.badBatch, bytes);
+    throw new DataError(
+      `the loss is ${loss} at step ${this.state.step + 1} (epoch ${epoch}); its batch is kept in ${this.paths.badBatch} (first image: ${names[0]}); lower the learning rate and resume, or look at that batch`,
+    );
+  }
+}
