@@ -228,11 +228,7 @@ export class Run {
     });
   }
 
-  async log(
-    kind: "start" | "steps" | "epoch" | "resume" | "end",
-    epoch: number,
-    what: object,
-  ): Promise<void> {
+  async log(kind: LogRecord["kind"], epoch: number, what: object): Promise<void> {
     await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
   }
 
