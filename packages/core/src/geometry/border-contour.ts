@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type FramedLabels, frameLabels, labelPixels } from "../morphology/framed.js";
+import { frameParts } from "../morphology/framed-parts.js";
 import { Workspace } from "../morphology/workspace.js";
 import type { LabelMap } from "../raster.js";
 import { forEachSpan, type PointList } from "./rasterize.js";
@@ -20,25 +20,27 @@ export type Contour = Int32Array;
  * @returns contours by label, in raster order of each label's first pixel; a single pixel gives one point
  */
 export function borderContours(labels: LabelMap, workspace = new Workspace()): Map<number, Contour> {
-  const framed = frameLabels(labels, workspace);
-  const { stride, pixels, count } = framed;
-  const parts = workspace.int32("border.parts", stride * (labels.height + 2)).fill(0);
-  const partCount = labelPixels(pixels, count, stride, 8, framed.labels, parts, workspace);
-  const areas = new Int32Array(partCount + 1);
-  const starts = new Int32Array(partCount + 1);
-  for (let i = 0; i < count; i++) {
-    const p = pixels[i]!;
-    const part = parts[p]!;
-    if (areas[part]!++ === 0) starts[part] = p;
+  const parts = frameParts(labels, 8, workspace);
+  const { runs, map, stride } = parts;
+  const areas = new Int32Array(parts.count + 1);
+  const starts = new Int32Array(parts.count + 1);
+  const owners = new Int32Array(parts.count + 1);
+  for (let run = 0; run < runs.count; run++) {
+    const part = parts.ofRun[run]!;
+    const start = runs.table[4 * run + 1]!;
+    if (areas[part] === 0) {
+      starts[part] = start + stride + 1 + 2 * runs.table[4 * run + 3]!;
+      owners[part] = runs.table[4 * run]!;
+    }
+    areas[part]! += runs.table[4 * run + 2]! - start;
   }
   const largest = new Map<number, number>();
-  for (let part = 1; part <= partCount; part++) {
-    const label = framed.labels[starts[part]!]!;
-    const known = largest.get(label);
-    if (known === undefined || areas[part]! > areas[known]!) largest.set(label, part);
+  for (let part = 1; part <= parts.count; part++) {
+    const known = largest.get(owners[part]!);
+    if (known === undefined || areas[part]! > areas[known]!) largest.set(owners[part]!, part);
   }
   const contours = new Map<number, Contour>();
-  for (const [label, part] of largest) contours.set(label, followBorder(framed, parts, starts[part]!));
+  for (const [label, part] of largest) contours.set(label, followBorder(map, stride, starts[part]!));
   return contours;
 }
 
@@ -46,8 +48,7 @@ export function borderContours(labels: LabelMap, workspace = new Workspace()): M
  * Border following of Suzuki and Abe (1985) from the first pixel of a part in raster order. Directions are numbered
  * counter-clockwise on screen from east.
  */
-function followBorder(framed: FramedLabels, parts: Int32Array, start: number): Contour {
-  const { stride } = framed;
+function followBorder(parts: Int32Array, stride: number, start: number): Contour {
   const part = parts[start]!;
   const offsets = [1, 1 - stride, -stride, -1 - stride, -1, stride - 1, stride, stride + 1];
   const points: number[] = [];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FramedLabels, frameLabels, labelPixels } from "../morphology/framed.js";
+import { frameParts } from "../morphology/framed-parts.js";
 import { Workspace } from "../morphology/workspace.js";
 import type { LabelMap } from "../raster.js";
 
@@ -30,39 +30,38 @@ export interface RingPolygon {
  * @returns polygons by label, labels in raster order of their first pixel, parts likewise
  */
 export function labelPolygons(labels: LabelMap, workspace = new Workspace()): Map<number, RingPolygon[]> {
-  const framed = frameLabels(labels, workspace);
-  const { stride, pixels, count } = framed;
-  const size = stride * (labels.height + 2);
-  const parts = workspace.int32("rings.parts", size).fill(0);
-  const partCount = labelPixels(pixels, count, stride, 4, framed.labels, parts, workspace);
-  const traced = workspace.uint8("rings.traced", size).fill(0);
-  const tracer = createTracer(framed, parts, traced);
-  const polygons: RingPolygon[] = new Array(partCount + 1);
+  const parts = frameParts(labels, 4, workspace);
+  const { runs, map, stride } = parts;
+  const traced = workspace.uint8("rings.traced", map.length).fill(0);
+  const trace = createTracer(map, stride, traced);
+  const polygons: RingPolygon[] = new Array(parts.count + 1);
   const result = new Map<number, RingPolygon[]>();
-  for (let i = 0; i < count; i++) {
-    const p = pixels[i]!;
-    const part = parts[p]!;
-    // Every ring has a top edge of a pixel; its first in raster order is where it starts.
-    if (traced[p] !== 0 || parts[p - stride] === part) continue;
-    const ring = tracer(p);
-    const known = polygons[part];
-    if (known !== undefined) {
-      known.holes.push(ring);
-      continue;
+  for (let run = 0; run < runs.count; run++) {
+    const part = parts.ofRun[run]!;
+    const offset = stride + 1 + 2 * runs.table[4 * run + 3]!;
+    const end = runs.table[4 * run + 2]! + offset;
+    for (let p = runs.table[4 * run + 1]! + offset; p < end; p++) {
+      // Every ring has a top edge of a pixel; its first in raster order is where it starts.
+      if (traced[p] !== 0 || map[p - stride] === part) continue;
+      const ring = trace(p);
+      const known = polygons[part];
+      if (known !== undefined) {
+        known.holes.push(ring);
+        continue;
+      }
+      const polygon: RingPolygon = { exterior: ring, holes: [] };
+      polygons[part] = polygon;
+      const label = runs.table[4 * run]!;
+      const list = result.get(label);
+      if (list === undefined) result.set(label, [polygon]);
+      else list.push(polygon);
     }
-    const polygon: RingPolygon = { exterior: ring, holes: [] };
-    polygons[part] = polygon;
-    const label = framed.labels[p]!;
-    const list = result.get(label);
-    if (list === undefined) result.set(label, [polygon]);
-    else list.push(polygon);
   }
   return result;
 }
 
 /** Makes the function that walks one ring from the top edge of a pixel, marking the top edges it passes. */
-function createTracer(framed: FramedLabels, parts: Int32Array, traced: Uint8Array): (start: number) => Ring {
-  const { stride } = framed;
+function createTracer(parts: Int32Array, stride: number, traced: Uint8Array): (start: number) => Ring {
   let points = new Int32Array(256);
   // Directions east, south, west, north, with the part's pixels to the right. From the pixel on the right:
   const ahead = [1, stride, -1, -stride]; // the pixel ahead of it

@@ -91,8 +91,7 @@ export function numberRoots(parents: Int32Array, last: number): number {
 }
 
 /**
- * Labels listed pixels: neighbours of equal `values` belong together (without `values`, all listed neighbours
- * do). Ids 1… in raster order of each component's first pixel.
+ * Labels the connected components of listed pixels. Ids 1… in raster order of each component's first pixel.
  *
  * @param pixels - framed positions in raster order, `count` of them
  * @param target - framed; on entry ≤ 0 everywhere, on return the ids at the listed pixels
@@ -103,32 +102,24 @@ export function labelPixels(
   count: number,
   stride: number,
   connectivity: 4 | 8,
-  values: Int32Array | undefined,
   target: Int32Array,
   workspace: Workspace,
 ): number {
   const parents = workspace.int32("label.parents", count + 1);
   const diagonals = connectivity === 8;
-  const same = (p: number, q: number): boolean =>
-    target[q]! > 0 && (values === undefined || values[p] === values[q]);
   let last = 0;
   for (let i = 0; i < count; i++) {
     const p = pixels[i]!;
     const up = p - stride;
-    let label = 0;
-    if (same(p, up)) {
+    let label = Math.max(0, target[up]!);
+    const left = Math.max(0, target[p - 1]!);
+    if (label > 0) {
       // Under 8-connectivity the upper neighbour already touches the other three.
-      label = target[up]!;
-      if (!diagonals && same(p, p - 1) && target[p - 1] !== label) {
-        label = joinRoots(parents, label, target[p - 1]!);
-      }
+      if (!diagonals && left > 0 && left !== label) label = joinRoots(parents, label, left);
     } else {
-      if (same(p, p - 1)) label = target[p - 1]!;
-      else if (diagonals && same(p, up - 1)) label = target[up - 1]!;
-      if (diagonals && same(p, up + 1)) {
-        const right = target[up + 1]!;
-        label = label === 0 || label === right ? right : joinRoots(parents, label, right);
-      }
+      label = left > 0 || !diagonals ? left : Math.max(0, target[up - 1]!);
+      const right = diagonals ? target[up + 1]! : 0;
+      if (right > 0) label = label === 0 || label === right ? right : joinRoots(parents, label, right);
     }
     if (label === 0) {
       label = ++last;

@@ -44,7 +44,7 @@ export function hMinimaMarkers(
     }
   }
   const labels = workspace.int32("markers.labels", size).fill(0);
-  const ids = labelPixels(pixels, count, stride, 8, undefined, labels, workspace);
+  const ids = labelPixels(pixels, count, stride, 8, labels, workspace);
   const framed: FramedLabels = { width, height, stride, labels, pixels, count };
   return { ...unframeLabels(framed), count: ids };
 }

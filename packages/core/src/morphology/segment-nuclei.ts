@@ -9,7 +9,7 @@ import type { PostOptions } from "../post-options.js";
 import type { ByteMap, NetworkMaps } from "../raster.js";
 import type { LabelledMap } from "./label-components.js";
 import { segmentByComponents } from "./segment-components.js";
-import { segmentByWatershed } from "./segment-watershed.js";
+import { borrowScene, type FloodScene, segmentScene } from "./segment-watershed.js";
 import { Workspace } from "./workspace.js";
 
 /**
@@ -33,16 +33,50 @@ export function segmentNuclei(
 ): { readonly labels: LabelledMap } {
   checkMaps(maps, scheme);
   const { width, height } = maps;
-  const size = width * height;
   const nucleus = scheme.classes.length + 1;
   if (options.method === "components") {
     rejectNaN(maps, nucleus);
+    const size = width * height;
     const data = maps.data.subarray(nucleus * size, (nucleus + 1) * size);
     return { labels: segmentByComponents({ width, height, data }, options) };
   }
-  const binary = mapToBytes(maps, nucleus, workspace.uint8("maps.nucleus", size));
-  const distance = mapToBytes(maps, nucleus + 1, workspace.uint8("maps.distance", size));
-  return { labels: segmentByWatershed(distance, binary, options, workspace) };
+  return { labels: segmentScene(frameMaps(maps, nucleus, options.threshold, workspace), options, workspace) };
+}
+
+/**
+ * Steps 1 and 2 of §3 straight from the floats: what {@link mapToBytes} of both channels would give, without
+ * writing the bytes down in between.
+ */
+function frameMaps(maps: NetworkMaps, nucleus: number, threshold: number, workspace: Workspace): FloodScene {
+  const { width, height, data } = maps;
+  const size = width * height;
+  const scene = borrowScene(width, height, workspace);
+  const { field, relief, labels, pixels, stride } = scene;
+  const nuclei = data.subarray(nucleus * size, (nucleus + 1) * size);
+  const distances = data.subarray((nucleus + 1) * size, (nucleus + 2) * size);
+  // A byte exceeds the threshold when the number it is truncated from reaches the next integer.
+  const least = threshold >= 255 ? Infinity : threshold < 0 ? -Infinity : Math.floor(threshold) + 1;
+  let count = 0;
+  let broken = false;
+  for (let y = 0, i = 0; y < height; y++) {
+    let p = (y + 1) * stride + 1;
+    for (const end = i + width; i < end; i++, p++) {
+      const b = Math.fround(nuclei[i]! * 255);
+      const d = Math.fround(distances[i]! * 255);
+      if (Number.isNaN(b) || Number.isNaN(d)) broken = true;
+      if (d >= 1) field[p] = d > 255 ? 255 : d | 0;
+      if (!(b >= least)) continue;
+      pixels[count++] = p;
+      labels[p] = 0;
+      relief[p] = 255 - field[p]!;
+    }
+  }
+  if (broken) {
+    rejectNaN(maps, nucleus);
+    rejectNaN(maps, nucleus + 1);
+  }
+  scene.count = count;
+  return scene;
 }
 
 /**

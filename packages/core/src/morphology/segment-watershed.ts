@@ -110,32 +110,61 @@ function segment(
   workspace: Workspace,
 ): LabelledMap {
   const { width, height } = distance;
-  const stride = width + 2;
-  const size = stride * (height + 2);
-  const field = workspace.uint8("segment.field", size).fill(0);
-  const relief = workspace.uint8("segment.relief", size);
-  const labels = workspace.int32("segment.labels", size).fill(-1);
-  const pixels = workspace.int32("segment.pixels", width * height);
+  const scene = borrowScene(width, height, workspace);
+  const { field, relief, labels, pixels, stride } = scene;
   const { threshold } = options;
-  let count = 0;
   for (let y = 0, i = 0; y < height; y++) {
     let p = (y + 1) * stride + 1;
     field.set(distance.data.subarray(i, i + width), p);
     for (const end = i + width; i < end; i++, p++) {
       if (!(nucleus.data[i]! > threshold)) continue; // step 1
-      pixels[count++] = p;
+      pixels[scene.count++] = p;
       labels[p] = 0;
       relief[p] = 255 - flooded.data[i]!; // step 2
     }
   }
+  return segmentScene(scene, options, workspace);
+}
+
+/** What the flood needs, framed: the listed pixels are the mask. */
+export interface FloodScene extends FramedLabels {
+  /** Distance bytes with a frame of zeros; consumed by the search for markers. */
+  readonly field: Uint8Array;
+  /** Relief to flood, valid at the listed pixels. */
+  readonly relief: Uint8Array;
+}
+
+/** Borrows an empty scene: field 0, labels −1, no pixels. */
+export function borrowScene(width: number, height: number, workspace: Workspace): FloodScene {
+  const stride = width + 2;
+  const size = stride * (height + 2);
+  return {
+    width,
+    height,
+    stride,
+    field: workspace.uint8("scene.field", size).fill(0),
+    relief: workspace.uint8("scene.relief", size),
+    labels: workspace.int32("scene.labels", size).fill(-1),
+    pixels: workspace.int32("scene.pixels", width * height),
+    count: 0,
+  };
+}
+
+/** Steps 3 to 10 of spec/postprocessing.md §3. */
+export function segmentScene(
+  scene: FloodScene,
+  options: WatershedOptions,
+  workspace: Workspace,
+): LabelledMap {
+  const { field, relief, labels, pixels, count, stride } = scene;
   const marks = markMaxima(field, stride, options.h, workspace); // steps 3 and 4
-  const sources = workspace.int32("segment.sources", count);
+  const sources = workspace.int32("scene.sources", count);
   let sourceCount = 0;
   for (let i = 0; i < count; i++) if (marks[pixels[i]!] !== 0) sources[sourceCount++] = pixels[i]!;
-  let last = labelPixels(sources, sourceCount, stride, 8, undefined, labels, workspace); // step 5
+  let last = labelPixels(sources, sourceCount, stride, 8, labels, workspace); // step 5
   flood(relief, labels, stride, pixels, count, sources, sourceCount, options.watershedTies, workspace); // step 6
 
-  let framed: FramedLabels = { width, height, stride, labels, pixels, count };
+  let framed: FramedLabels = scene;
   if (options.keepUnmarked) last = labelUnmarked(framed, last, workspace);
   const background = options.backgroundIsZero ? 0 : mostFrequentLabel(framed, last);
   if (background === 0) {
@@ -161,7 +190,7 @@ function labelUnmarked(framed: FramedLabels, last: number, workspace: Workspace)
   let n = 0;
   for (let i = 0; i < count; i++) if (labels[pixels[i]!] === 0) left[n++] = pixels[i]!;
   const parts = workspace.int32("unmarked.parts", labels.length).fill(0);
-  const added = labelPixels(left, n, stride, 4, undefined, parts, workspace);
+  const added = labelPixels(left, n, stride, 4, parts, workspace);
   for (let i = 0; i < n; i++) labels[left[i]!] = last + parts[left[i]!]!;
   return last + added;
 }

@@ -215,6 +215,28 @@ describe("from maps", () => {
     const maps = rowOfMaps(values.map((v) => [0, 0, 0, 0, 0, v, 0]));
     expect([...mapToBytes(maps, 5).data]).toEqual([0, 255, 25, 140, 127, 0, 255, 254]);
   });
+  it("segmentNuclei equals segmentByWatershed of the bytes", () => {
+    const value = fc.oneof(
+      fc.double({ min: -0.1, max: 1.1, noNaN: true }),
+      fc.integer({ min: 0, max: 255 }).map((b) => b / 255),
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10 }),
+        fc.integer({ min: 1, max: 10 }),
+        fc.array(value, { minLength: 200, maxLength: 200 }),
+        fc.constantFrom(-1, 0, 40, 40.5, 254, 255),
+        (width, height, values, threshold) => {
+          const data = Float32Array.from({ length: 7 * width * height }, (_, i) => values[i % 200]!);
+          const maps: NetworkMaps = { width, height, channels: 7, data };
+          const options: PostOptions = { ...DEFAULT_POST_OPTIONS, threshold, h: 30, minArea: 0 };
+          const expected = segmentByWatershed(mapToBytes(maps, 6), mapToBytes(maps, 5), options);
+          expect(segmentNuclei(maps, RCC_CLASSES, options).labels).toEqual(expected);
+        },
+      ),
+      PARAMETERS,
+    );
+  });
   it("names channel and pixel of a NaN", () => {
     const maps = rowOfMaps([
       [0, 0, 0, 0, 0, 0, 0],

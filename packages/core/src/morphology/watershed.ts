@@ -137,7 +137,7 @@ export function flood(
     return;
   }
   const components = workspace.int32("flood.components", labels.length).fill(0);
-  const n = labelPixels(pixels, count, stride, 4, undefined, components, workspace);
+  const n = labelPixels(pixels, count, stride, 4, components, workspace);
   const starts = new Int32Array(n + 2);
   for (let i = 0; i < sourceCount; i++) starts[components[sources[i]!]! + 1]!++;
   for (let c = 1; c <= n + 1; c++) starts[c]! += starts[c - 1]!;
