@@ -141,7 +141,6 @@ describeTorch("gradients against finite differences", () => {
     const cases: [string, Parameters<typeof createNetwork>[1], LossOptions][] = [
       ["chr-net", { rewrite: "reorder" }, {}],
       ["chr-net", { rewrite: "full", preset: "reference" }, { dice: true, lambdaDist: 1 }],
-      ["mhr-udist", {}, {}],
       ["shr", {}, {}],
     ];
     it.each(cases)("%s %j %j", (name, options, lossOptions) => {

@@ -24,8 +24,8 @@ export interface ExportOptions {
   readonly foldBatchNorm?: boolean;
 }
 
-/** The rewrite exported graphs use unless told otherwise. */
-export const DEFAULT_EXPORT_REWRITE: Rewrite = "reorder";
+/** The rewrite exported graphs use unless told otherwise: the fastest in ONNX Runtime (bench/results/onnx-rewrites.md). */
+export const DEFAULT_EXPORT_REWRITE: Rewrite = "full";
 
 /**
  * The network's inference graph: input `image` `[N, 3, H, W]` float32 in 0…1, outputs `maps` and, where the network

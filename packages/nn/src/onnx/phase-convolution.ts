@@ -1,6 +1,7 @@
 /**
  * A transposed convolution with a 4×4 kernel, stride 2 and padding 1 as one plain convolution with 2×2 taps, a
- * depth-to-space and a crop of one pixel. ONNX Runtime's CPU kernels run the plain one faster (README, measurements).
+ * depth-to-space and a crop of one pixel. ONNX Runtime's CPU kernels run the plain one
+ * faster: at full width the whole network took 1.7 s instead of 3.0 s on 2 threads.
  *
  * Of the four taps t of an axis, tap t takes input pixel i to output 2i − 1 + t. An output row 2r of the enlarged,
  * not yet cropped map lies one above, so it is the odd output 2r − 1 = taps (2, 0) on pixels (r − 1, r), and row 2r + 1
