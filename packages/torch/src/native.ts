@@ -92,6 +92,9 @@ export interface Native {
 /** Path of the compiled addon; build.mjs writes it. */
 export const addonFile: string = fileURLToPath(new URL("../build/renograde_torch.node", import.meta.url));
 
+/** The script that compiles it, of the clone or of an installed package. */
+const buildScript = fileURLToPath(new URL("../build.mjs", import.meta.url));
+
 let loaded: Native | undefined;
 
 /** Bytes this process may use: the machine's memory or the container's limit. */
@@ -110,7 +113,7 @@ export function native(): Native {
   if (!existsSync(addonFile)) {
     throw new MissingDependencyError(
       "libtorch",
-      "training and torch inference need the libtorch addon, which is not built; run `npm run setup`, or install libtorch (apt-get install -y --no-install-recommends g++ libtorch-dev libopenblas0-pthread) and run `node packages/torch/build.mjs`",
+      `training and torch inference need the libtorch addon, which is not built; run \`npm run setup\` in a clone, or install libtorch (apt-get install -y --no-install-recommends g++ libtorch-dev libopenblas0-pthread) and run \`node ${buildScript}\``,
     );
   }
   let addon: Native;
@@ -120,7 +123,7 @@ export function native(): Native {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MissingDependencyError(
       "libtorch",
-      `the libtorch addon cannot be loaded (${reason}); rebuild it with \`node packages/torch/build.mjs --force\``,
+      `the libtorch addon cannot be loaded (${reason}); rebuild it with \`node ${buildScript} --force\``,
       { cause },
     );
   }
