@@ -49,7 +49,13 @@ for (const rewrite of REWRITES) {
     // Threads that spin while they wait would count as CPU time.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
-  runs.push({ rewrite, session, wallMs: [] as number[], cpuMs: [] as number[], maps: new Float32Array() as Float32Array });
+  runs.push({
+    rewrite,
+    session,
+    wallMs: [] as number[],
+    cpuMs: [] as number[],
+    maps: new Float32Array() as Float32Array,
+  });
 }
 for (let round = 0; round <= rounds; round++) {
   for (const run of runs) {
