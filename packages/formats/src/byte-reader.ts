@@ -53,18 +53,22 @@ export class ByteReader {
     return start;
   }
 
+  /** Reads an unsigned byte. `what` names it in the error of a truncated file, here and below. */
   u8(what: string): number {
     return this.bytes[this.take(1, what)]!;
   }
 
+  /** Reads an unsigned 16-bit number. */
   u16(what: string): number {
     return this.view.getUint16(this.take(2, what), this.littleEndian);
   }
 
+  /** Reads an unsigned 32-bit number. */
   u32(what: string): number {
     return this.view.getUint32(this.take(4, what), this.littleEndian);
   }
 
+  /** Reads a signed 32-bit number. */
   i32(what: string): number {
     return this.view.getInt32(this.take(4, what), this.littleEndian);
   }

@@ -64,21 +64,32 @@ export type Mat5Value = Mat5Numeric | Mat5Char | Mat5Cell | Mat5Struct | Mat5Opa
 /** Name of the format in errors. */
 export const MAT5_FORMAT = "MATLAB v5";
 
-/** Data types of the elements. */
+/** Data type (`mi…`) of elements of signed bytes: names of variables and fields. */
 export const MI_INT8 = 1;
+/** Data type of unsigned 16-bit numbers, also used for characters. */
 export const MI_UINT16 = 4;
+/** Data type of signed 32-bit numbers: sizes of arrays, lengths of field names. */
 export const MI_INT32 = 5;
+/** Data type of unsigned 32-bit numbers: array flags. */
 export const MI_UINT32 = 6;
+/** Data type of an array: flags, sizes, name and values as elements of their own. */
 export const MI_MATRIX = 14;
+/** Data type of another element compressed with zlib. */
 export const MI_COMPRESSED = 15;
+/** Data type of characters in UTF-8. */
 export const MI_UTF8 = 16;
+/** Data type of characters in UTF-16. */
 export const MI_UTF16 = 17;
+/** Data type of characters in UTF-32. */
 export const MI_UTF32 = 18;
 
-/** Array classes that are not numeric. */
+/** Array class (`mx…`) of cell arrays. */
 export const MX_CELL = 1;
+/** Array class of structs. */
 export const MX_STRUCT = 2;
+/** Array class of characters. */
 export const MX_CHAR = 4;
+/** Array classes whose content is not read, with the name messages give them. */
 export const MX_OPAQUE_NAMES: Readonly<Record<number, string>> = {
   3: "object",
   5: "sparse",
@@ -119,6 +130,7 @@ export const MX_NUMERIC: readonly {
   { id: 15, name: "uint64", array: BigUint64Array, dataType: 13 },
 ];
 
-/** Bits of the array flags. */
+/** Bit of the array flags: the values are true and false. */
 export const FLAG_LOGICAL = 0x0200;
+/** Bit of the array flags: imaginary parts follow the real ones. */
 export const FLAG_COMPLEX = 0x0800;

@@ -29,6 +29,8 @@ export function image100x<T>(F: Backend<T>, view400x: T, net: ResolvedNetOptions
 }
 
 /**
+ * The auxiliary encoder of one view: three maps at the resolutions where the extractor takes them in.
+ *
  * @param view `[N, 3, H/4, W/4]` with stride 1, `[N, 3, H, W]` with stride 2
  * @param stride stride of both convolutions of the first block: 1 for 100x, 2 for 400x
  */

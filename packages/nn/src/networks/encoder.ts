@@ -26,6 +26,8 @@ const GROUPS = [
 ] as const;
 
 /**
+ * The backbone: stem, then four groups of residual blocks with global context.
+ *
  * @param image `[N, 3, H+6, W+6]`, RGB in 0…1
  * @returns d1 … d4, taken after the last ReLU of each group
  */

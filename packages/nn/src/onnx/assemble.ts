@@ -19,6 +19,8 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
+ * Turns a draft into a graph: names every value and constant once, constants of equal content shared.
+ *
  * @param inputs the graph's inputs, as the file describes them
  * @param outputs the graph's outputs; each is a key of `draft.outputs`
  */

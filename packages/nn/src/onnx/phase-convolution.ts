@@ -17,6 +17,8 @@ const TAPS = [
 ] as const;
 
 /**
+ * Weights of the convolution that, followed by depthToSpace(2) and a crop of one pixel, equals a transposed convolution of stride 2.
+ *
  * @param weight of the transposed convolution, `[in, out, 4, 4]`
  * @returns of the convolution with padding 1, `[4·out, in, 2, 2]`, channels in the order of depthToSpace(2)
  */

@@ -79,10 +79,12 @@ export class Run {
     return this.epochs.length * this.perEpoch;
   }
 
+  /** Hands an event to the caller. */
   tell(event: TrainEvent): void {
     this.options.onProgress?.(event);
   }
 
+  /** Whether an epoch ends with a validation: every `train.validEvery`, and the last. */
   isValidated(epoch: number): boolean {
     return (
       this.open.valid.length > 0 &&
@@ -109,6 +111,7 @@ export class Run {
     await truncateLog(this.paths.log, run.step, run.epoch);
   }
 
+  /** Writes a checkpoint of the present state. */
   async save(which: "last" | "best"): Promise<void> {
     const { network, adam } = this.engine.state();
     const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
@@ -116,6 +119,7 @@ export class Run {
     this.tell({ kind: "checkpoint", which, path: `${this.paths[which]}.safetensors`, step: this.state.step });
   }
 
+  /** Writes the last checkpoint and ends the run. @throws InterruptedError always */
   async saveAndStop(cause?: unknown): Promise<never> {
     await this.save("last");
     throw new InterruptedError(
@@ -124,6 +128,7 @@ export class Run {
     );
   }
 
+  /** Runs the steps and epochs that are left. */
   async loop(): Promise<void> {
     const { train } = this.config;
     const batch = createBatch(Math.min(train.batch, this.open.train.length), this.config.data.crop);
@@ -164,6 +169,7 @@ export class Run {
     }
   }
 
+  /** Ends an epoch: validation where it is due, log, checkpoints. */
   async finishEpoch(plan: EpochPlan): Promise<void> {
     const scores = this.isValidated(plan.epoch) ? await this.validateEpoch(plan.epoch) : null;
     const losses = meanLosses(this.state.lossSums, this.perEpoch);
@@ -196,6 +202,7 @@ export class Run {
     });
   }
 
+  /** Scores of the validation patches; an interruption saves first. */
   async validateEpoch(epoch: number): Promise<ValidationScores> {
     const startedMs = performance.now();
     try {
@@ -213,6 +220,7 @@ export class Run {
     }
   }
 
+  /** Reports a step with its losses and the time left for the whole run. */
   tellStep(losses: StepLosses, plan: EpochPlan, stepMs: number): void {
     const validations = this.epochs.filter((e) => e.epoch >= plan.epoch && this.isValidated(e.epoch)).length;
     this.tell({
@@ -228,6 +236,7 @@ export class Run {
     });
   }
 
+  /** Appends a line to log.jsonl. */
   async log(kind: LogRecord["kind"], epoch: number, what: object): Promise<void> {
     await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
   }

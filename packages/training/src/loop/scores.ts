@@ -30,6 +30,8 @@ export interface ScoreKeeper {
 }
 
 /**
+ * Starts a count of pixels from which the validation scores are computed.
+ *
  * @param classCount - classes without background, K − 1
  * @param side - H = W of the output
  * @param hasDistance - whether the distance channel means something

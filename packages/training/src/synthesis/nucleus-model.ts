@@ -6,10 +6,13 @@
  */
 import type { Random } from "@renograde/core";
 
-/** Class ids, as in RCCNucSeg. */
+/** Class id of grade 1, as in RCCNucSeg. */
 export const GRADE_1 = 1;
+/** Class id of grade 2. */
 export const GRADE_2 = 2;
+/** Class id of grade 3. */
 export const GRADE_3 = 3;
+/** Class id of endothelial nuclei. */
 export const ENDOTHELIAL = 4;
 
 /** A nucleolus; position in pixels from the nucleus' centre, in the image's axes. */
