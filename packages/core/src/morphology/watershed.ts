@@ -95,11 +95,16 @@ function rankValues(
   }
 }
 
-/** Memory of a flood: a heap of (key, pixel), and per pixel the one after it in the list of its value. */
+/**
+ * Memory of a flood: a heap of (key, pixel); per value the first and last pixel of its list (empty between floods),
+ * and per pixel the one after it.
+ */
 interface Queue {
   readonly keys: Float64Array;
   readonly items: Int32Array;
   readonly next: Int32Array;
+  readonly heads: Int32Array;
+  readonly tails: Int32Array;
 }
 
 /**
@@ -130,6 +135,8 @@ export function flood(
     keys: workspace.float64("flood.keys", count),
     items: workspace.int32("flood.items", count),
     next: workspace.int32("flood.next", labels.length),
+    heads: new Int32Array(256),
+    tails: new Int32Array(256),
   };
   const rising = ties === "skimage-0.25.2";
   if (ties !== "component") {
@@ -167,9 +174,7 @@ function floodGroup(
   rising: boolean,
   queue: Queue,
 ): void {
-  const { keys, items, next } = queue;
-  const heads = new Int32Array(256);
-  const tails = new Int32Array(256);
+  const { keys, items, next, heads, tails } = queue;
   const listed = relief instanceof Uint8Array;
   let n = 0;
   const push = (key: number, item: number): void => {
