@@ -5,9 +5,10 @@
  */
 import { elementCount } from "./element-types.js";
 
-/** Element types and the arrays that hold them. */
+/** Element types and the arrays that hold them; `float16` as bit patterns. */
 export interface OnnxArrays {
   float32: Float32Array;
+  float16: Uint16Array;
   int64: BigInt64Array;
   int32: Int32Array;
   int8: Int8Array;

@@ -46,9 +46,17 @@ const FORMAT = "ONNX";
 const IR_VERSION = 8n;
 
 /** Numbers of TensorProto.DataType. */
-const TYPE_IDS: Record<OnnxDtype, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 };
+const TYPE_IDS: Record<OnnxDtype, number> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+};
 const ARRAYS: { readonly [D in OnnxDtype]: NumericArrayConstructor<OnnxArrays[D]> } = {
   float32: Float32Array,
+  float16: Uint16Array,
   int64: BigInt64Array,
   int32: Int32Array,
   int8: Int8Array,
@@ -288,6 +296,8 @@ function decodeTensor(tensor: TensorProto, fail: Fail): OnnxTensor {
   switch (dtype) {
     case "float32":
       return { name, dims, dtype, data: read(dtype, tensor.floatData) };
+    case "float16":
+      return { name, dims, dtype, data: read(dtype, tensor.int32Data) };
     case "int64":
       return { name, dims, dtype, data: read(dtype, tensor.int64Data) };
     case "int32":

@@ -11,6 +11,7 @@ import type { Run } from "../program.js";
 interface ExportOptions {
   readonly out: string;
   readonly checkpoint: "best" | "last";
+  readonly half?: boolean;
   readonly json?: JsonOption;
 }
 
@@ -20,7 +21,10 @@ async function exportModel(context: Context, runDir: string, options: ExportOpti
     throw new UsageError(`--checkpoint: expected best or last, received "${String(options.checkpoint)}"`);
   }
   const { exportRun } = await import("@renograde/training");
-  const metadata = await exportRun(runDir, options.out, { checkpoint: options.checkpoint });
+  const metadata = await exportRun(runDir, options.out, {
+    checkpoint: options.checkpoint,
+    weights: options.half === true ? "float16" : "float32",
+  });
   const { size } = await stat(options.out);
   await printResult(context, options.json, { path: options.out, bytes: size, metadata }, () =>
     [
@@ -39,6 +43,7 @@ export function registerExport(program: Command, run: Run): void {
     .argument("<run>", "run folder that renograde train wrote")
     .requiredOption("-o, --out <file>", "the ONNX file to write")
     .option("--checkpoint <which>", "best or last", "best")
+    .option("--half", "store the weights as 16-bit floats: half the size; computation stays in 32 bits")
     .option("--json [file]", "print the metadata as one JSON document, or write it to a file")
     .addHelpText("after", "\nExample: renograde export runs/first --out first.onnx")
     .action(async (runDir: string, options: ExportOptions) => {

@@ -11,6 +11,7 @@ import type { Network } from "../networks/network.js";
 import { createNetwork } from "../networks/registry.js";
 import { declareParameters } from "../shape/summary.js";
 import { checkState, type StateDict } from "../state.js";
+import { storeWeightsAsHalf } from "./half-weights.js";
 import { traceOnnx } from "./trace.js";
 
 /** Name of the graph's input. */
@@ -22,6 +23,8 @@ export interface ExportOptions {
   readonly rewrite?: Rewrite;
   /** Fold batch norms into convolutions, in float64. Default true. */
   readonly foldBatchNorm?: boolean;
+  /** Element type weights are stored in; computation is float32 either way. Default float32. */
+  readonly weights?: "float32" | "float16";
 }
 
 /** The rewrite exported graphs use unless told otherwise: the fastest in ONNX Runtime (bench/results/onnx-rewrites.md). */
@@ -46,10 +49,15 @@ export function buildOnnxGraph(network: Network, state: StateDict, options: Expo
     }),
   );
   const { foldBatchNorm = true } = options;
-  return traceOnnx({ name: network.name, inputs: [image], outputs, foldBatchNorm }, state, (F, [x]) => {
-    const { maps, tasks } = exported.infer(F, x!);
-    return tasks === undefined ? { maps } : { maps, tasks };
-  });
+  const graph = traceOnnx(
+    { name: network.name, inputs: [image], outputs, foldBatchNorm },
+    state,
+    (F, [x]) => {
+      const { maps, tasks } = exported.infer(F, x!);
+      return tasks === undefined ? { maps } : { maps, tasks };
+    },
+  );
+  return options.weights === "float16" ? storeWeightsAsHalf(graph) : graph;
 }
 
 /**

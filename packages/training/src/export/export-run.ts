@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DataError, type PostOptions, UsageError } from "@renograde/core";
+import { DataError, type PostOptions } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { describeModel, exportOnnx, type Network } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
@@ -18,8 +18,8 @@ import { packageVersion } from "../version.js";
 export interface ExportRunOptions {
   /** Which weights; default `best`. */
   readonly checkpoint?: "best" | "last";
-  /** Element type of the weights; default float32. */
-  readonly precision?: "float32";
+  /** Element type the weights are stored in; computation is float32 either way. Default float32. */
+  readonly weights?: "float32" | "float16";
 }
 
 /** Constants of post-processing: those of the run, with the network's own method and dilation where left open. */
@@ -67,9 +67,6 @@ export async function exportRun(
   options: ExportRunOptions = {},
 ): Promise<ModelMetadata> {
   const which = options.checkpoint ?? "best";
-  if (options.precision !== undefined && options.precision !== "float32") {
-    throw new UsageError(`precision: expected float32, received ${String(options.precision)}`);
-  }
   const config = await readRunConfig(runDir);
   const info = await readRunInfo(runDir);
   const checkpoint = await readCheckpoint(runPaths(runDir)[which]);
@@ -94,6 +91,9 @@ export async function exportRun(
       throw new DataError(`${runDir}: ${name} of the ${which} checkpoint holds values that are not finite`);
     }
   }
-  await writeFileAtomic(out, exportOnnx(network, {}, checkpoint.network, metadata));
+  await writeFileAtomic(
+    out,
+    exportOnnx(network, { weights: options.weights ?? "float32" }, checkpoint.network, metadata),
+  );
   return metadata;
 }
