@@ -79,7 +79,7 @@ export function createProgress(
               ? ""
               : rate >= 1
                 ? ` · ${rate.toFixed(1)} ${unit}/s`
-                : ` · ${(1 / rate).toFixed(1)} s/${unit}`;
+                : ` · ${(1 / rate).toFixed(1)} s/${unit.replace(/s$/, "")}`;
           latest = `${done}/${total} ${unit}${speed}`;
           if (time - lastShown < (tty ? 100 : 10_000) && done < total) return;
           lastShown = time;

@@ -243,14 +243,14 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
   yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Renograde: ${escapeHtml(title)}</title><style>${REPORT_STYLE}</style></head><body>
-<header><h1><span>${escapeHtml(title)}</span><span class="ruo">Research use only. Not for diagnostic use.</span></h1>
+<div class="screen"><header><h1><span>${escapeHtml(title)}</span><span class="ruo">Research use only. Not for diagnostic use.</span></h1>
 <div class="verdict">${escapeHtml(verdict(input))}</div><div class="facts">${escapeHtml(facts.filter(Boolean).join(" · "))}</div>`;
   if (input.model?.training.synthetic) {
     yield `<div class="synthetic">The model was trained on synthetic sections only. Its grades of real tissue mean nothing.</div>`;
   }
   yield "</header>";
   if (first === undefined) {
-    yield `<main><p>No image was graded.</p></main>`;
+    yield "</div><main><p>No image was graded.</p></main>";
   } else {
     yield `<div class="first"><div class="stage"><canvas id="view" tabindex="0" role="img" aria-label="Image with outlined nuclei; arrow keys move, plus and minus zoom"></canvas>
 <div class="scale"><span id="scale-text"></span><i id="scale-bar"></i></div>
@@ -265,7 +265,7 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
     yield distributionPanel(input.payload.classes, counts);
     yield layersPanel(input.payload, input.images);
     yield `<div class="panel nucleus"><h2>Nucleus</h2><div id="nucleus"></div></div>
-<div class="panel help">Wheel or + − zooms, drag moves, 0 shows all, 1–${input.payload.classes.length} toggle classes, O outlines, H task maps. Nothing leaves this computer.</div></div></div>`;
+<div class="panel help">Wheel or + − zooms, drag moves, 0 shows all, 1–${input.payload.classes.length} toggle classes, O outlines, H task maps. Nothing leaves this computer.</div></div></div></div>`;
   }
   yield "<main>";
   yield fieldsSection(input, gradeIds(input.scheme));

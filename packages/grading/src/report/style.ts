@@ -16,7 +16,8 @@ h1 .ruo{margin-left:auto;color:var(--dim);font-weight:400}
 .verdict{font-size:20px;line-height:1.3;margin:6px 0 2px}
 .facts{color:var(--dim);font-size:11px}
 .synthetic{margin-top:6px;padding:4px 8px;border-left:3px solid #D98A00;background:var(--panel)}
-.first{display:grid;grid-template-columns:minmax(0,1fr) 304px;height:calc(100vh - 104px);min-height:420px}
+.screen{display:flex;flex-direction:column;height:100vh;min-height:560px}
+.first{display:grid;grid-template-columns:minmax(0,1fr) 304px;flex:1;min-height:0}
 .stage{position:relative;background:#0E1113;overflow:hidden;touch-action:none}
 .stage canvas{position:absolute;inset:0;width:100%;height:100%;cursor:crosshair;outline-offset:-2px}
 .stage canvas:focus-visible{outline:2px solid var(--accent)}
@@ -66,12 +67,12 @@ figcaption span{color:var(--dim);font-weight:400}
 .help{color:var(--dim);font-size:11px}
 .printed{display:none}
 noscript{display:block;padding:12px}
-@media (max-width:760px){.first{grid-template-columns:1fr;height:auto}.stage{height:70vh}.side{border-left:0}}
+@media (max-width:760px){.screen{height:auto}.first{display:block}.stage{height:70vh}.side{border-left:0}}
 @media print{
  :root{--page:#fff;--panel:#fff;--raised:#eee;--text:#000;--dim:#444;--line:#bbb;color-scheme:light}
  @page{size:A4;margin:14mm}
  *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
- .first{display:block;height:auto}.stage{display:none}.side{border:0;overflow:visible}.zoom,.help,.layers,.nucleus,.picker,td button{display:none}
+ .screen{display:block;height:auto;min-height:0}.first{display:block}.stage{display:none}.side{border:0;overflow:visible}.zoom,.help,.layers,.nucleus,.picker,td button{display:none}
  .printed{display:block;width:100%;max-height:200mm;object-fit:contain;border:1px solid #bbb}
  .panel{padding:8px 0}main{padding:0;max-width:none}header{padding:0 0 8px}
 }
