@@ -250,7 +250,7 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
   }
   yield "</header>";
   if (first === undefined) {
-    yield "</div><main><p>No image was graded.</p></main>";
+    yield `<p class="empty">No image was graded.</p></div>`;
   } else {
     yield `<div class="first"><div class="stage"><canvas id="view" tabindex="0" role="img" aria-label="Image with outlined nuclei; arrow keys move, plus and minus zoom"></canvas>
 <div class="scale"><span id="scale-text"></span><i id="scale-bar"></i></div>

@@ -66,6 +66,7 @@ figcaption span{color:var(--dim);font-weight:400}
 .histogram .axis{stroke:var(--line)}
 .help{color:var(--dim);font-size:11px}
 .printed{display:none}
+.empty{padding:0 16px}
 noscript{display:block;padding:12px}
 @media (max-width:760px){.screen{height:auto}.first{display:block}.stage{height:70vh}.side{border-left:0}}
 @media print{
