@@ -44,7 +44,16 @@ await runMain(async () => {
       name: "Grading it with the shipped demo model",
       estimateS: 25,
       run: () =>
-        renograde("grade", image, "--mpp", "0.25", "--out", results, "--formats", "json,geojson,csv,mat,overlay,report"),
+        renograde(
+          "grade",
+          image,
+          "--mpp",
+          "0.25",
+          "--out",
+          results,
+          "--formats",
+          "json,geojson,csv,mat,overlay,report",
+        ),
     },
     {
       name: "Measuring the result against the truth",

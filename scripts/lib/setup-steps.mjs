@@ -107,26 +107,46 @@ export async function aptInstall(packages) {
 
 const requires = (name) => (process.env.RENOGRADE_REQUIRE ?? "").split(",").includes(name);
 
+/** The addon's build script; a wrong `RENOGRADE_LIBTORCH` becomes one sentence. */
+async function torchBuild() {
+  const { BuildError, findCompiler, findLibtorch, isBuilt } = await import("../../packages/torch/build.mjs");
+  const ask = (question) => {
+    try {
+      return question();
+    } catch (error) {
+      if (error instanceof BuildError) throw new StepError(error.message);
+      throw error;
+    }
+  };
+  return {
+    libtorch: () => ask(findLibtorch),
+    compiler: () => ask(findCompiler),
+    built: () => ask(isBuilt),
+  };
+}
+
 /** A C++ compiler and libtorch, from the system or by apt-get; missing is not an error unless required. */
 export const libtorchStep = {
   name: "Finding libtorch and a C++ compiler",
   estimateS: 120,
   done: async () => {
-    const { findLibtorch } = await import("../../packages/torch/build.mjs");
-    const found = findLibtorch();
-    const compiler = ["c++", "g++", "clang++"].find(hasCommand);
+    const find = await torchBuild();
+    const found = find.libtorch();
+    const compiler = find.compiler();
     return found && compiler ? `libtorch ${found.version} in ${found.root}, ${compiler}` : false;
   },
   run: async () => {
-    const { findLibtorch } = await import("../../packages/torch/build.mjs");
+    const find = await torchBuild();
     const packages = [];
-    if (!["c++", "g++", "clang++"].some(hasCommand)) packages.push("g++");
-    if (!findLibtorch()) packages.push("libtorch-dev", "libopenblas0-pthread");
-    const problem = packages.length > 0 ? await aptInstall(packages) : undefined;
-    const found = findLibtorch();
-    if (found) return `libtorch ${found.version}`;
+    if (!find.compiler()) packages.push("g++");
+    if (!find.libtorch()) packages.push("libtorch-dev", "libopenblas0-pthread");
+    const problem = await aptInstall(packages);
+    const found = find.libtorch();
+    if (found && find.compiler()) return `libtorch ${found.version}`;
     const remedy = "set RENOGRADE_LIBTORCH to a libtorch folder, or apt-get install libtorch-dev g++";
-    if (requires("libtorch")) throw new StepError(`libtorch is required and missing: ${problem}; ${remedy}`);
+    if (requires("libtorch")) {
+      throw new StepError(`libtorch or a C++ compiler is required and missing: ${problem}; ${remedy}`);
+    }
     return `not available (${problem}); training is left out. To have it: ${remedy}`;
   },
 };
@@ -136,9 +156,9 @@ export const addonStep = {
   name: "Compiling the libtorch addon",
   estimateS: 45,
   done: async () => {
-    const { findLibtorch, isBuilt } = await import("../../packages/torch/build.mjs");
-    if (!findLibtorch()) return "no libtorch; left out";
-    return isBuilt() ? "already compiled" : false;
+    const find = await torchBuild();
+    if (!find.libtorch() || !find.compiler()) return "no libtorch or no compiler; left out";
+    return find.built() ? "already compiled" : false;
   },
   run: async () => {
     try {
