@@ -4,7 +4,7 @@
  * @module
  */
 import type { GradeSummary } from "@renograde/grading/node";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import {
   type Context,
   collect,
@@ -25,7 +25,7 @@ interface GradeOptions {
   readonly mpp?: number;
   readonly formats?: ("json" | "geojson" | "csv" | "mat" | "overlay" | "labels" | "report")[];
   readonly maps?: boolean;
-  readonly device: string;
+  readonly device: (typeof DEVICES)[number];
   readonly threads?: number;
   readonly batch?: number;
   readonly resume: boolean;
@@ -33,18 +33,14 @@ interface GradeOptions {
   readonly json?: JsonOption;
 }
 
+const DEVICES = ["cpu", "webgpu", "cuda"] as const;
 const FORMATS = ["json", "geojson", "csv", "mat", "overlay", "labels", "report"] as const;
 
 async function grade(context: Context, inputs: string[], options: GradeOptions): Promise<void> {
-  const { UsageError } = await import("@renograde/core");
-  if (options.device !== "cpu") {
-    throw new UsageError(
-      `--device ${options.device}: grading runs on "cpu" here; other devices are not supported yet`,
-    );
-  }
   const { gradeInputs, openOnnxModel } = await import("@renograde/grading/node");
   const settings = postAndInferOptions(options.set);
   const engine = {
+    device: options.device,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
   };
@@ -120,7 +116,14 @@ export function registerGrade(program: Command, run: Run): void {
       listOf("--formats", FORMATS),
     )
     .option("--maps", "keep the network's maps as .maps.npy, [H, W, K+2] float32")
-    .option("--device <device>", "where the network runs", "cpu")
+    .addOption(
+      new Option(
+        "--device <device>",
+        "where the network runs; webgpu and cuda need a GPU and ONNX Runtime's provider for it",
+      )
+        .choices(DEVICES)
+        .default("cpu"),
+    )
     .option("--threads <n>", "threads of the engine; default all", wholeNumber("--threads", 1))
     .option(
       "--batch <n>",
