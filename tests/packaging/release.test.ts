@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { createNetwork, declareParameters, describeModel, exportOnnx, initState } from "@renograde/nn";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeTinyModel } from "../support/tiny-model.js";
 
 const exec = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -41,21 +41,6 @@ const workspaces = async (): Promise<string[]> => {
   return folders;
 };
 
-/** A model of random weights under the name of the shipped one. */
-function tinyModel(): Uint8Array {
-  const network = createNetwork("chr-net", { width: 0.125 });
-  const state = initState(declareParameters(network), 1);
-  const metadata = describeModel(network, state, {
-    name: "random-weights",
-    mpp: 0.25,
-    training: { data: "none", synthetic: true, seed: 1, epochs: 0, steps: 0, scores: {}, scoresOn: "" },
-    licence: "Apache-2.0",
-    intendedUse: "Research use only; a test.",
-    renogradeVersion: "0.1.0",
-  });
-  return exportOnnx(network, {}, state, metadata);
-}
-
 describe.skipIf(!built)("release tarball (packages built)", () => {
   let folder = "";
   let files: string[] = [];
@@ -67,7 +52,7 @@ describe.skipIf(!built)("release tarball (packages built)", () => {
     folder = await mkdtemp(join(tmpdir(), "renograde-release-test-"));
     const models = join(folder, "models");
     await mkdir(models);
-    await writeFile(join(models, "chr-net-synthetic.onnx"), tinyModel());
+    await writeTinyModel(join(models, "chr-net-synthetic.onnx"));
     await writeFile(join(models, "chr-net-synthetic.md"), "# Model card\n");
     const script = join(root, "scripts", "pack-release.mjs");
     await exec(process.execPath, [script, "--no-build", "--models", models, "--out", folder]);

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { assertSameSize, type RgbImage } from "@renograde/core";
-import type { GradedImage } from "../graded-image.js";
+import {
+  assertSameSize,
+  type ClassScheme,
+  type LabelMap,
+  type Nucleus,
+  type RgbImage,
+} from "@renograde/core";
 
 /** Outline width at this pixel size is {@link WIDTH_PX}: a 512 px patch of 128 µm. */
 const REFERENCE_MPP = 0.25;
@@ -12,13 +17,21 @@ const WIDTH_PX = 2;
 /** Nuclei without a type. */
 const UNTYPED = [128, 128, 128] as const;
 
+/** What {@link drawOverlay} needs: a graded image has it, and so has an annotation. */
+export interface OutlinedNuclei {
+  readonly labels: LabelMap;
+  readonly nuclei: readonly Pick<Nucleus, "id" | "type">[];
+  readonly classes: ClassScheme;
+  readonly pixelSize: { readonly mpp: number };
+}
+
 /**
  * Draws outlines on a copy of the image: 2 px wide at 0.25 µm per pixel (a 512 px patch) and as wide in
  * micrometres at other pixel sizes, at least 1 px. Outlines lie inside their nuclei, so neighbours stay apart.
  *
  * @throws ShapeError when image and label map differ in size
  */
-export function drawOverlay(image: RgbImage, graded: GradedImage): RgbImage {
+export function drawOverlay(image: RgbImage, graded: OutlinedNuclei): RgbImage {
   const { labels, nuclei, classes, pixelSize } = graded;
   assertSameSize("image", image, "label map", labels);
   const { width, height } = image;
