@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { columnToRowMajor, halfToNumber, numberToHalf, swapBytes } from "./element-types.js";
+import { columnToRowMajor, halfToNumber, numberToHalf, swapBytes, viewAs } from "./element-types.js";
 
 describe("half precision", () => {
   it("every finite bit pattern survives the way there and back", () => {
@@ -42,4 +42,9 @@ describe("columnToRowMajor", () => {
 
 it("swapBytes reverses each group", () => {
   expect(swapBytes(Uint8Array.of(1, 2, 3, 4), 2)).toEqual(Uint8Array.of(2, 1, 4, 3));
+});
+
+it("viewAs reads a Buffer at any offset", () => {
+  const bytes = Buffer.from([9, 0, 0, 128, 63]).subarray(1);
+  expect(viewAs(Float32Array, bytes)).toEqual(Float32Array.of(1));
 });

@@ -51,7 +51,8 @@ export function bytesOf(data: NumericArray): Uint8Array {
 /** Reads `bytes` as elements: a view where the alignment allows it, else a copy. `bytes` is a whole number of elements. */
 export function viewAs<A extends NumericArray>(type: NumericArrayConstructor<A>, bytes: Uint8Array): A {
   const size = type.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // Not slice(): that of Node's Buffer is a view.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new type(aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
 
