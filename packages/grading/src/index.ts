@@ -14,5 +14,19 @@ export * from "./exports/overlay.js";
 export * from "./grade-image.js";
 export * from "./graded-image.js";
 export * from "./infer.js";
+export {
+  type CalibrationInput,
+  compareValues,
+  type GraphOutput,
+  type GraphRunner,
+  type ObserveOptions,
+  type OpenGraph,
+  type ValueError,
+} from "./quantize/calibrate.js";
+export type { GraphIndex } from "./quantize/graph-index.js";
+export type { KeptConvolution, PlanOptions, QuantizationPlan } from "./quantize/plan.js";
+export * from "./quantize/quantize.js";
+export { roundedName } from "./quantize/quantize-graph.js";
+export { RANGE_METHODS, type RangeMethod } from "./quantize/ranges.js";
 export * from "./session.js";
 export * from "./window-plan.js";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./calibration-windows.js";
 export * from "./evaluate.js";
 export * from "./evaluate-classes.js";
 export * from "./evaluate-find.js";
@@ -10,4 +11,5 @@ export * from "./evaluate-output.js";
 export * from "./grade-inputs.js";
 export * from "./onnx-session.js";
 export * from "./postprocess-inputs.js";
+export * from "./quantize-model.js";
 export * from "./write-outputs.js";

@@ -5,9 +5,16 @@
  */
 import { availableParallelism } from "node:os";
 import { EngineError, MissingDependencyError, ModelError, UsageError } from "@renograde/core";
-import { type ModelMetadata, parseModelMetadata, readOnnxMetadata } from "@renograde/formats";
+import {
+  encodeOnnxModel,
+  type ModelMetadata,
+  type OnnxModelOptions,
+  parseModelMetadata,
+  readOnnxMetadata,
+} from "@renograde/formats";
 import { readFileBytes } from "@renograde/slides/node";
 import type * as Runtime from "onnxruntime-node";
+import type { GraphOutput, OpenGraph } from "../quantize/calibrate.js";
 import type { InferenceSession } from "../session.js";
 
 /** Where the network runs. `webgpu` and `cuda` need a GPU, and ONNX Runtime's provider for it. */
@@ -192,5 +199,52 @@ function wrap(
     async close() {
       await session.release();
     },
+  };
+}
+
+/**
+ * Loads graphs on the CPU to look at their inner values (calibration).
+ *
+ * @param model - versions of the operators the graphs use
+ * @param threads - inside an operator, default all that the process may use
+ */
+export function onnxGraphOpener(model: OnnxModelOptions, threads?: number): OpenGraph {
+  const intraOpNumThreads = positiveInteger("threads", threads ?? availableParallelism());
+  return async (graph) => {
+    const runtime = await loadRuntime();
+    const inputName = graph.inputs[0]?.name ?? "";
+    let session: Runtime.InferenceSession;
+    try {
+      session = await runtime.InferenceSession.create(encodeOnnxModel(graph, model), {
+        executionProviders: ["cpu"],
+        intraOpNumThreads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      });
+    } catch (cause) {
+      throw new EngineError(`ONNX Runtime cannot load a part of the network: ${reason(cause)}`, { cause });
+    }
+    return {
+      async run(input, dims) {
+        let result: Runtime.InferenceSession.ReturnType;
+        try {
+          result = await session.run({ [inputName]: new runtime.Tensor("float32", input, dims) });
+        } catch (cause) {
+          throw new EngineError(`ONNX Runtime failed: ${reason(cause)}`, { cause });
+        }
+        const outputs = new Map<string, GraphOutput>();
+        for (const [name, { dims: shape, data }] of Object.entries(result)) {
+          if (!(data instanceof Float32Array || data instanceof BigInt64Array)) {
+            throw new EngineError(`value "${name}": expected float32 or int64, received another type`);
+          }
+          outputs.set(name, { dims: shape, data });
+        }
+        return outputs;
+      },
+      async close() {
+        await session.release();
+      },
+    };
   };
 }
