@@ -1,34 +1,82 @@
 /**
- * `renograde export`: the checkpoint of a run as a self-describing ONNX model.
+ * `renograde export`: the checkpoint of a run as a self-describing ONNX model, in 32 bits or in 8.
  *
  * @module
  */
-import { stat } from "node:fs/promises";
-import type { Command } from "commander";
-import { type Context, type JsonOption, printResult } from "../context.js";
+import { rm, stat } from "node:fs/promises";
+import type { ModelMetadata } from "@renograde/formats";
+import { type Command, Option } from "commander";
+import { type Context, collect, type JsonOption, printResult, wholeNumber } from "../context.js";
 import type { Run } from "../program.js";
 
 interface ExportOptions {
   readonly out: string;
   readonly checkpoint: "best" | "last";
   readonly half?: boolean;
+  readonly int8?: boolean;
+  readonly calibrate: string[];
+  readonly windows?: number;
   readonly json?: JsonOption;
 }
 
-async function exportModel(context: Context, runDir: string, options: ExportOptions): Promise<void> {
-  const { UsageError } = await import("@renograde/core");
-  if (options.checkpoint !== "best" && options.checkpoint !== "last") {
-    throw new UsageError(`--checkpoint: expected best or last, received "${String(options.checkpoint)}"`);
-  }
-  const { exportRun } = await import("@renograde/training");
-  const metadata = await exportRun(runDir, options.out, {
-    checkpoint: options.checkpoint,
-    weights: options.half === true ? "float16" : "float32",
+interface Exported {
+  readonly metadata: ModelMetadata;
+  /** What quantisation did, for people. */
+  readonly note?: string;
+}
+
+/** Quantises a float32 model file. */
+async function quantize(context: Context, modelPath: string, options: ExportOptions): Promise<Exported> {
+  const { quantizeModel } = await import("@renograde/grading/node");
+  const stage = context.progress.stage("quantising", "runs");
+  const summary = await quantizeModel({
+    modelPath,
+    calibration: options.calibrate,
+    outPath: options.out,
+    ...(options.windows === undefined ? {} : { windows: options.windows }),
+    signal: context.signal,
+    onProgress: (done, total) => stage.update(done, total),
   });
+  stage.end(`${summary.windows} windows of ${summary.images} images`);
+  return {
+    metadata: summary.metadata,
+    note: `${summary.convolutions} convolutions in 8 bits (${(100 * summary.int8Share).toFixed(1)} % of the multiply-adds), ${summary.kept.length} in float32`,
+  };
+}
+
+async function exportSource(context: Context, source: string, options: ExportOptions): Promise<Exported> {
+  const { UsageError } = await import("@renograde/core");
+  const isModel = source.endsWith(".onnx");
+  if (options.int8 !== true) {
+    if (isModel)
+      throw new UsageError(`${source} is a model already; export takes a run folder, or a model with --int8`);
+    if (options.calibrate.length > 0) throw new UsageError("--calibrate goes with --int8");
+    const { exportRun } = await import("@renograde/training");
+    const weights = options.half === true ? "float16" : "float32";
+    return { metadata: await exportRun(source, options.out, { checkpoint: options.checkpoint, weights }) };
+  }
+  if (options.half === true) throw new UsageError("choose one of --half and --int8");
+  if (options.calibrate.length === 0) {
+    throw new UsageError("--int8 needs --calibrate DIR: images like those the model will grade");
+  }
+  if (isModel) return await quantize(context, source, options);
+  const { exportRun } = await import("@renograde/training");
+  const floating = `${options.out}.float32.tmp`;
+  try {
+    await exportRun(source, floating, { checkpoint: options.checkpoint });
+    return await quantize(context, floating, options);
+  } finally {
+    await rm(floating, { force: true });
+  }
+}
+
+async function exportModel(context: Context, source: string, options: ExportOptions): Promise<void> {
+  const { metadata, note } = await exportSource(context, source, options);
   const { size } = await stat(options.out);
   await printResult(context, options.json, { path: options.out, bytes: size, metadata }, () =>
     [
-      `${options.out}: ${metadata.name}, ${metadata.network}, width ${metadata.width}, ${(size / 1e6).toFixed(1)} MB`,
+      `${options.out}: ${metadata.name}, ${metadata.network}, width ${metadata.width}, ${metadata.precision}, ${(size / 1e6).toFixed(1)} MB`,
+      ...(note === undefined ? [] : [note]),
       `classes ${metadata.classes.classes.map((c) => c.name).join(", ")}; ${metadata.mpp} µm/px; licence ${metadata.licence}`,
       `next: renograde grade IMAGE --model ${options.out} --out results`,
     ].join("\n"),
@@ -40,13 +88,31 @@ export function registerExport(program: Command, run: Run): void {
   program
     .command("export")
     .description("write the model of a run as one ONNX file that says everything grading needs")
-    .argument("<run>", "run folder that renograde train wrote")
+    .argument("<source>", "run folder that renograde train wrote; with --int8 also a model file")
     .requiredOption("-o, --out <file>", "the ONNX file to write")
-    .option("--checkpoint <which>", "best or last", "best")
+    .addOption(
+      new Option("--checkpoint <which>", "which weights of the run")
+        .choices(["best", "last"])
+        .default("best"),
+    )
     .option("--half", "store the weights as 16-bit floats: half the size; computation stays in 32 bits")
+    .option(
+      "--int8",
+      "quantise weights and activations to 8 bits: about twice as fast, a quarter of the size",
+    )
+    .option(
+      "--calibrate <path>",
+      "images to find the 8-bit ranges on, or a folder of them; repeatable",
+      collect,
+      [],
+    )
+    .option("--windows <n>", "windows to calibrate on (default 32)", wholeNumber("--windows", 1))
     .option("--json [file]", "print the metadata as one JSON document, or write it to a file")
-    .addHelpText("after", "\nExample: renograde export runs/first --out first.onnx")
-    .action(async (runDir: string, options: ExportOptions) => {
-      await run((context) => exportModel(context, runDir, options));
+    .addHelpText(
+      "after",
+      "\nExamples:\n  renograde export runs/first --out first.onnx\n  renograde export first.onnx --int8 --calibrate images/ --out first-int8.onnx",
+    )
+    .action(async (source: string, options: ExportOptions) => {
+      await run((context) => exportModel(context, source, options));
     });
 }
