@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LabelMap, RenogradeError } from "@renograde/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readFileBytes, toFileAccessError, writeFileAtomic } from "./files.js";
+import { makeFolder, readFileBytes, toFileAccessError, writeFileAtomic } from "./files.js";
 import { readLabelPng, writeLabelPng } from "./label-png.js";
 import { listInputs } from "./list-inputs.js";
 
@@ -45,11 +45,46 @@ describe("writeFileAtomic", () => {
     expect(error.message).toContain("a file stands where a folder is needed");
   });
 
+  it("writes the longest names a file system has, and refuses longer ones", async () => {
+    await writeFileAtomic(join(folder, "n".repeat(255)), "x");
+    const error = await failure(writeFileAtomic(join(folder, "n".repeat(256)), "x"));
+    expect(error.message).toMatch(/: the name is too long; choose a shorter one$/);
+    expect(await readdir(folder)).toEqual(["n".repeat(255)]);
+  });
+
   it("says what a full disk and a missing file are", async () => {
     const full = toFileAccessError("out/x.mat", Object.assign(new Error("write"), { code: "ENOSPC" }));
     expect(full.message).toMatch(/^out\/x\.mat: the disk is full/);
     expect((await failure(readFileBytes(join(folder, "none")))).message).toContain("no such file");
   });
+});
+
+describe("makeFolder", () => {
+  it("makes what is missing and takes what is there", async () => {
+    await makeFolder(join(folder, "a/b/c"));
+    await makeFolder(join(folder, "a/b/c"));
+    expect(await readdir(join(folder, "a/b"))).toEqual(["c"]);
+  });
+
+  it("says what stands in the way", async () => {
+    await writeFile(join(folder, "file"), "");
+    for (const path of ["file", "file/x", "file/x/y"]) {
+      const error = await failure(makeFolder(join(folder, path)));
+      expect(error.message).toBe(
+        `${join(folder, path)}: a file stands where a folder is needed; choose another folder`,
+      );
+    }
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "ends where no folder can be made, unlike Node's mkdir",
+    async () => {
+      const error = await failure(makeFolder("/proc/renograde/results"));
+      expect(error.message).toBe(
+        "/proc/renograde/results: no folder can be made here; choose another folder",
+      );
+    },
+  );
 });
 
 describe("label PNG", () => {
@@ -130,5 +165,19 @@ describe("listInputs", () => {
     expect((await failure(listInputs([join(folder, "none")]))).tag).toBe("FileAccessError");
     await mkdir(join(folder, "empty"));
     expect((await failure(listInputs([join(folder, "empty")]))).message).toContain(".png");
+  });
+
+  it("refuses pipes and devices, which could be read without end", async () => {
+    const error = await failure(listInputs(["/dev/zero"]));
+    expect(error.message).toBe("/dev/zero: is a device or a pipe; name a file or a folder");
+  });
+
+  it.skipIf(process.platform !== "linux")("does not pass over names that are no UTF-8", async () => {
+    await writeFile(
+      Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9]), Buffer.from(".png")]),
+      "",
+    );
+    const error = await failure(listInputs([folder]));
+    expect(error.message).toMatch(/caf\ufffd\.png: the name of this file is not UTF-8; rename it$/);
   });
 });

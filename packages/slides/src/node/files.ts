@@ -5,8 +5,8 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { FileAccessError } from "@renograde/core";
 
 /** Turns an error of Node's file functions into a {@link FileAccessError} that names `path` and the remedy. */
@@ -35,6 +35,44 @@ export function toFileAccessError(path: string, cause: unknown): FileAccessError
   return new FileAccessError(path, problem, { cause });
 }
 
+/**
+ * Makes a folder and those above it, where they are missing. Node's own recursive `mkdir` names the wrong reason on a
+ * read-only disk, and never returns on file systems that refuse new folders as if their parent were missing.
+ *
+ * @throws FileAccessError when it cannot be made, or a file has its name
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeFolders(path);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== "ENOENT") throw toFileAccessError(path, cause);
+    throw new FileAccessError(path, "no folder can be made here; choose another folder", { cause });
+  }
+}
+
+async function makeFolders(path: string): Promise<void> {
+  for (const second of [false, true]) {
+    try {
+      await mkdir(path);
+      return;
+    } catch (cause) {
+      const code = (cause as { code?: unknown }).code;
+      if (code === "ENOENT" && !second && dirname(path) !== path) {
+        await makeFolders(dirname(path));
+        continue;
+      }
+      if (
+        await stat(path).then(
+          (info) => info.isDirectory(),
+          () => false,
+        )
+      )
+        return;
+      throw cause;
+    }
+  }
+}
+
 /** Reads a whole file. @throws FileAccessError when it cannot be read */
 export async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
@@ -52,9 +90,10 @@ export async function readFileBytes(path: string): Promise<Uint8Array> {
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  // Not made from the final name, which may be as long as names can be.
+  const temporary = join(folder, `.${randomBytes(8).toString("hex")}.tmp`);
+  await makeFolder(folder);
   try {
-    await mkdir(folder, { recursive: true });
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(content);

@@ -49,15 +49,18 @@ function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const first = text.split("\n").find((line) => line.trim() !== "") ?? text;
   return first
-    .replace(/^(Input (file|buffer)|Vips\w+|vips\w*|\w+load(_buffer)?|tiff2vips)\s*:\s*/i, "")
-    .trim();
+    .replace(
+      /^(Input (file|buffer)( has corrupt header)?\s*:\s*|(Vips\w+|vips\w*|\w+load(_buffer)?|tiff2vips)\s*:\s*)+/i,
+      "",
+    )
+    .replace(/[\s:]+$/, "");
 }
 
 function broken(path: string, format: string, cause: unknown): FileFormatError {
   return new FileFormatError(
     path,
     format,
-    `the ${format} file is damaged or truncated (${reason(cause)}); copy it again or convert it to PNG`,
+    `the ${format} file is damaged or truncated (${reason(cause) || "its header is corrupt"}); copy it again or convert it to PNG`,
     { cause },
   );
 }

@@ -6,7 +6,7 @@
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, extname, join, relative, resolve, sep } from "node:path";
-import { UsageError } from "@renograde/core";
+import { FileAccessError, UsageError } from "@renograde/core";
 import { toFileAccessError } from "./files.js";
 
 /** Endings of plain images, lower case. */
@@ -31,7 +31,7 @@ export interface ListInputsOptions {
  * Lists files, and folders with everything below them, in a fixed order. Hidden files and folders are left out.
  * A file keeps its base name, a file found in a folder its path relative to that folder.
  *
- * @throws FileAccessError when an input does not exist
+ * @throws FileAccessError when an input does not exist, is no regular file, or has a name that is not UTF-8
  * @throws UsageError when two inputs would write the same name, when a folder holds no image, when nothing was
  *   named, or when the outputs would go into a named input folder itself
  */
@@ -48,6 +48,9 @@ export async function listInputs(
       throw toFileAccessError(input, cause);
     });
     if (!info.isDirectory()) {
+      if (!info.isFile()) {
+        throw new FileAccessError(input, "is a device or a pipe; name a file or a folder");
+      }
       found.push({ path: input, stem: withoutExtension(basename(input)) });
       continue;
     }
@@ -102,10 +105,14 @@ async function walk(
   for (const name of names.sort()) {
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
-    // A dangling link is no input.
     const info = await stat(path).catch(() => undefined);
+    const isInput = extensions.includes(extname(name).toLowerCase());
+    // A dangling link is no input. Bytes that are no UTF-8 arrive as U+FFFD, under which no file is found.
+    if (info === undefined && name.includes("\ufffd") && (isInput || extname(name) === "")) {
+      throw new FileAccessError(path, "the name of this file is not UTF-8; rename it");
+    }
     if (info?.isDirectory()) files.push(...(await walk(path, extensions, outDir, inside)));
-    else if (info?.isFile() && extensions.includes(extname(name).toLowerCase())) files.push(path);
+    else if (info?.isFile() && isInput) files.push(path);
   }
   return files;
 }
