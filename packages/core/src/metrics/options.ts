@@ -37,12 +37,13 @@ export const FULL_F1_LIMIT = 3000;
 /**
  * Completes and checks options.
  *
- * @throws {@link UsageError} naming the option, what was received and what is allowed
+ * @throws {@link UsageError} naming every wrong option, what was received and what is allowed
  */
 export function resolveMetricOptions(options: Partial<MetricOptions> = {}): MetricOptions {
   const all = { ...DEFAULT_METRIC_OPTIONS, ...options };
-  const refuse = (name: keyof MetricOptions, expected: string): never => {
-    throw new UsageError(`metrics.${name}: expected ${expected}, received ${JSON.stringify(all[name])}`);
+  const mistakes: string[] = [];
+  const refuse = (name: keyof MetricOptions, expected: string): void => {
+    mistakes.push(`metrics.${name}: expected ${expected}, received ${JSON.stringify(all[name])}`);
   };
   if (!(all.eps >= 0 && all.eps < 1)) refuse("eps", "a number from 0 to below 1");
   if (!(all.iouThreshold >= 0 && all.iouThreshold < 1)) refuse("iouThreshold", "a number from 0 to below 1");
@@ -51,5 +52,6 @@ export function resolveMetricOptions(options: Partial<MetricOptions> = {}): Metr
   if (!["auto", "full", "gated"].includes(all.f1Assignment)) {
     refuse("f1Assignment", '"auto", "full" or "gated"');
   }
+  if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
   return all;
 }
