@@ -45,7 +45,7 @@ export class ByteReader {
   private take(length: number, what: string): number {
     if (length > this.remaining) {
       throw this.error(
-        `the file ends inside ${what} (needs ${length} bytes at offset ${this.position}, ${Math.max(0, this.remaining)} are left); it is truncated or corrupt`,
+        `the file ends inside ${what} (needs ${length} bytes at offset ${this.position}, ${Math.max(0, this.remaining)} are left); it is truncated or corrupt, so copy or make it again`,
       );
     }
     const start = this.position;

@@ -38,6 +38,10 @@ export function readOnnxMetadata(bytes: Uint8Array, path = "<bytes>"): Record<st
     metadata[key] = value;
   }
   if (!hasGraph)
-    throw new FileFormatError(path, FORMAT, "not an ONNX model (it holds no graph); it may be truncated");
+    throw new FileFormatError(
+      path,
+      FORMAT,
+      "not an ONNX model (it holds no graph); it may be truncated, so copy or export it again",
+    );
   return metadata;
 }

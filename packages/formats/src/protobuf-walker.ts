@@ -49,5 +49,7 @@ export function* protobufFields(
 }
 
 function corrupt(reader: ByteReader): FileFormatError {
-  return reader.error(`not a protobuf message at offset ${reader.position}; it is truncated or corrupt`);
+  return reader.error(
+    `not a protobuf message at offset ${reader.position}; it is no ONNX model, or truncated; copy or export it again`,
+  );
 }
