@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type NetworkMaps, type RgbImage, ShapeError } from "@renograde/core";
+import { type NetworkMaps, type RgbImage, ShapeError, UsageError } from "@renograde/core";
 
 /** Sizes of one window in pixels, as a model's metadata gives them. */
 export interface WindowSizes {
@@ -52,7 +52,7 @@ function reflection(length: number, count: number, sizes: WindowSizes, margin: n
  *
  * @param step option `infer.step`: side of the kept centre instead of `sizes.kept`; a multiple of 4 up to
  *   `sizes.output`, so that maps of half resolution stay aligned
- * @throws ShapeError when sizes or step are impossible
+ * @throws UsageError when `step` is impossible, ShapeError when the sizes are
  */
 export function planWindows(width: number, height: number, sizes: WindowSizes, step?: number): WindowPlan {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
@@ -61,7 +61,7 @@ export function planWindows(width: number, height: number, sizes: WindowSizes, s
   const kept = step ?? sizes.kept;
   const { window, output } = sizes;
   if (step !== undefined && (!Number.isInteger(step) || step < 4 || step > output || step % 4 !== 0)) {
-    throw new ShapeError(`infer.step: expected a multiple of 4 from 4 to ${output}, received ${step}`);
+    throw new UsageError(`infer.step: expected a multiple of 4 from 4 to ${output}, received ${step}`);
   }
   if (
     (window - kept) % 2 !== 0 ||

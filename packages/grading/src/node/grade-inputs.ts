@@ -50,6 +50,8 @@ export interface GradeInputsOptions extends OnnxOptions {
   /** Date of the report, `2026-11-23`; default today. */
   readonly date?: string;
   readonly signal?: AbortSignal;
+  /** Called once, when inputs, model and output folder are found usable and before the first image. */
+  readonly onStart?: (model: LoadedModel) => void;
   readonly onProgress?: (progress: GradeProgress) => void;
   /** Receives sentences such as a pixel size that is missing. */
   readonly onWarning?: (sentence: string) => void;
@@ -99,8 +101,8 @@ export interface GradeSummary {
  */
 export async function gradeInputs(options: GradeInputsOptions): Promise<GradeSummary> {
   const files = await listInputs(options.inputs, { outDir: options.outDir });
-  if (options.mpp !== undefined && !(options.mpp > 0 && options.mpp < 1000)) {
-    throw new UsageError(`mpp: expected micrometres per pixel such as 0.25, received ${options.mpp}`);
+  if (options.mpp !== undefined && !(options.mpp >= 0.01 && options.mpp <= 100)) {
+    throw new UsageError(`mpp: expected micrometres per pixel from 0.01 to 100, received ${options.mpp}`);
   }
   throwIfAborted(options.signal);
   const model =
@@ -109,6 +111,7 @@ export async function gradeInputs(options: GradeInputsOptions): Promise<GradeSum
     planWindows(1, 1, model.metadata, options.step);
     const journal = await openJournal(options.outDir);
     try {
+      options.onStart?.(model);
       return await new GradeRun(options, model, journal, files).execute();
     } finally {
       await journal.close();

@@ -191,6 +191,7 @@ export class GradeRun {
       if (part) await writeReportPart(join(this.options.outDir, reportPartName(file.stem)), part);
       await this.journal.add(entry);
     } catch (error) {
+      if (isRenogradeError(error) && errorCode(error.cause) === "ENAMETOOLONG") throw error;
       // A full disk or a lost folder concerns every image that follows.
       this.fatal ??= error;
       return;
@@ -244,6 +245,10 @@ export class GradeRun {
     });
     return path;
   }
+}
+
+function errorCode(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
 
 /** Where an image's part of the report waits for the others, relative to the output folder. */

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { access, mkdir, open, readFile, stat } from "node:fs/promises";
+import { access, open, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { toFileAccessError } from "@renograde/slides/node";
+import { makeFolder, toFileAccessError } from "@renograde/slides/node";
 import type { GradedPixelSize } from "../graded-image.js";
 
 /** Folder of the journal and of what the report keeps, inside the output folder. */
@@ -70,8 +70,9 @@ function parseEntries(text: string): Map<string, JournalEntry> {
 /** Opens the journal of an output folder, making both. @throws FileAccessError when it cannot be written */
 export async function openJournal(outDir: string): Promise<Journal> {
   const path = join(outDir, STATE_FOLDER, "journal.jsonl");
+  await makeFolder(outDir);
+  await makeFolder(dirname(path));
   try {
-    await mkdir(dirname(path), { recursive: true });
     const text = await readFile(path, "utf8").catch(() => "");
     const entries = parseEntries(text);
     const file = await open(path, "a");

@@ -75,9 +75,9 @@ function reason(error: unknown): string {
   return (text.split("\n")[0] ?? "").replace(/^\/.* was false\. /, "").trim();
 }
 
-function positiveInteger(name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new UsageError(`${name}: expected a whole number of at least 1, received ${value}`);
+function wholeNumber(name: string, value: number, most: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new UsageError(`${name}: expected a whole number from 1 to ${most}, received ${value}`);
   }
   return value;
 }
@@ -93,8 +93,8 @@ function positiveInteger(name: string, value: number): number {
  */
 export async function openOnnxModel(path: string, options: OnnxOptions = {}): Promise<LoadedModel> {
   const device = options.device ?? "cpu";
-  const threads = positiveInteger("threads", options.threads ?? availableParallelism());
-  const batch = positiveInteger("batch", options.batch ?? (device === "cpu" ? 1 : 8));
+  const threads = wholeNumber("threads", options.threads ?? availableParallelism(), 1024);
+  const batch = wholeNumber("batch", options.batch ?? (device === "cpu" ? 1 : 8), 1024);
   const bytes = await readFileBytes(path);
   const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
   const runtime = await loadRuntime();
@@ -209,7 +209,7 @@ function wrap(
  * @param threads - inside an operator, default all that the process may use
  */
 export function onnxGraphOpener(model: OnnxModelOptions, threads?: number): OpenGraph {
-  const intraOpNumThreads = positiveInteger("threads", threads ?? availableParallelism());
+  const intraOpNumThreads = wholeNumber("threads", threads ?? availableParallelism(), 1024);
   return async (graph) => {
     const runtime = await loadRuntime();
     const inputName = graph.inputs[0]?.name ?? "";

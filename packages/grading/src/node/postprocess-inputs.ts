@@ -57,8 +57,8 @@ export async function postprocessInputs(options: PostprocessInputsOptions): Prom
   if (formats.includes("overlay")) {
     throw new UsageError("format overlay needs the image, which maps do not hold; use renograde grade");
   }
-  if (options.mpp !== undefined && !(options.mpp > 0)) {
-    throw new UsageError(`mpp: expected micrometres per pixel such as 0.25, received ${options.mpp}`);
+  if (options.mpp !== undefined && !(options.mpp >= 0.01 && options.mpp <= 100)) {
+    throw new UsageError(`mpp: expected micrometres per pixel from 0.01 to 100, received ${options.mpp}`);
   }
   const listed = await listInputs(options.inputs, { outDir: options.outDir, extensions: [".npy"] });
   const files = listed.map((file) => ({ ...file, stem: file.stem.replace(/\.maps$/, "") }));
