@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DataError, type PostOptions } from "@renograde/core";
+import { DataError, FileAccessError, isRenogradeError, type PostOptions } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { describeModel, exportOnnx, type Network } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
@@ -67,7 +67,12 @@ export async function exportRun(
   options: ExportRunOptions = {},
 ): Promise<ModelMetadata> {
   const which = options.checkpoint ?? "best";
-  const config = await readRunConfig(runDir);
+  const config = await readRunConfig(runDir).catch((cause: unknown) => {
+    if (!isRenogradeError(cause, "FileAccessError")) throw cause;
+    throw new FileAccessError(runDir, "is no folder that renograde train wrote (it has no config.yaml)", {
+      cause,
+    });
+  });
   const info = await readRunInfo(runDir);
   const checkpoint = await readCheckpoint(runPaths(runDir)[which]);
   const network = networkOf(config, info.classes);

@@ -147,6 +147,11 @@ export async function writeSyntheticDataset(options: SyntheticDatasetOptions): P
       );
     }
   }
+  if (Object.values(counts).every((count) => count === 0)) {
+    throw new UsageError(
+      "a synthetic dataset needs at least one patch; ask for more than 0 in one of the sets",
+    );
+  }
   resolveSectionOptions({ ...section, width: size, height: size, seed });
   const patches = (["train", "valid", "test"] as const).flatMap((set) => planSet(set, counts[set], seed));
   await settleNote(outDir, { seed, size, section });

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { RCC_CLASSES } from "@renograde/core";
+import { RCC_CLASSES, UsageError } from "@renograde/core";
 import { writeFileAtomic, writeLabelPng, writePng } from "@renograde/slides/node";
 import { synthesizeSection } from "./section.js";
 
@@ -33,12 +33,18 @@ export interface SyntheticSectionFiles {
 /**
  * Draws a section and writes image, instance map and classes; the same options write the same bytes.
  *
+ * @throws UsageError when the name is none of a file
  * @throws FileAccessError when the folder cannot be written
  */
 export async function writeSyntheticSection(
   options: SyntheticSectionFilesOptions,
 ): Promise<SyntheticSectionFiles> {
   const { outDir, name, size, seed } = options;
+  if (name === "" || name.startsWith(".") || /[/\\]/.test(name)) {
+    throw new UsageError(
+      `the name of a synthetic section must be a file name without folders, received ${JSON.stringify(name)}`,
+    );
+  }
   const section = synthesizeSection({
     width: size,
     height: size,
