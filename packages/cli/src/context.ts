@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { writeFile } from "node:fs/promises";
-import { FileAccessError, isRenogradeError, UsageError } from "@renograde/core";
-import { createProgress, type Progress } from "./progress.js";
+import { isRenogradeError, UsageError } from "@renograde/core";
+import { createProgress, type Progress, printable } from "./progress.js";
 
 /** Surroundings of one run of the command. */
 export interface Context {
@@ -38,30 +37,29 @@ export async function printResult(
     context.print(JSON.stringify(document, null, 2));
     return;
   }
-  if (typeof json === "string") {
-    try {
-      await writeFile(json, `${JSON.stringify(document, null, 2)}\n`);
-    } catch (error) {
-      throw new FileAccessError(json, "cannot be written; choose a folder that exists and has space", {
-        cause: error,
-      });
-    }
-  }
   context.print(text());
+  if (typeof json === "string") {
+    const { writeFileAtomic } = await import("@renograde/slides/node");
+    await writeFileAtomic(json, `${JSON.stringify(document, null, 2)}\n`);
+  }
 }
 
 /**
  * Parses repeated `--set key=value`. Values are read as JSON where they are JSON, else as text.
  *
- * @returns dotted keys to values
- * @throws UsageError when there is no `=`
+ * @returns dotted keys to values, without prototype
+ * @throws UsageError naming every one without `=`
  */
 export function parseAssignments(assignments: readonly string[]): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
+  const result = Object.create(null) as Record<string, unknown>;
+  const wrong = assignments.filter((assignment) => assignment.indexOf("=") <= 0);
+  if (wrong.length > 0) {
+    throw new UsageError(
+      wrong.map((text) => `--set ${text}: expected key=value, for instance --set post.h=150`).join("\n"),
+    );
+  }
   for (const assignment of assignments) {
     const at = assignment.indexOf("=");
-    if (at <= 0)
-      throw new UsageError(`--set ${assignment}: expected key=value, for instance --set post.h=150`);
     const text = assignment.slice(at + 1);
     let value: unknown = text;
     try {
@@ -100,19 +98,34 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
+/** Reads a path of the command line; an empty one, as of an unset variable, would mean the current folder. */
+export function pathOf(option: string): (text: string) => string {
+  return (text) => {
+    if (text.trim() === "") throw new UsageError(`${option}: expected a path, received "${text}"`);
+    return text;
+  };
+}
+
+/** Reads the arguments of a command that takes several paths. */
+export function collectPaths(path: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), pathOf("input")(path)];
+}
+
 /** Splits a comma-separated list and checks every entry. */
 export function listOf<Name extends string>(
   option: string,
   names: readonly Name[],
 ): (text: string) => Name[] {
-  return (text) =>
-    text.split(",").map((part) => {
+  return (text) => {
+    const chosen = text.split(",").map((part) => {
       const name = names.find((candidate) => candidate === part.trim());
       if (name === undefined) {
         throw new UsageError(`${option}: unknown "${part.trim()}"; choose from ${names.join(", ")}`);
       }
       return name;
     });
+    return [...new Set(chosen)];
+  };
 }
 
 /**
@@ -125,41 +138,51 @@ export async function runWithContext(
   verbose: () => boolean,
 ): Promise<number> {
   const controller = new AbortController();
+  const progress = createProgress(process.stderr);
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    process.stderr.write("\nstopping; finished results are kept (once more to stop at once)\n");
+    progress.info("stopping; finished results are kept (once more to stop at once)");
     controller.abort();
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   const context: Context = {
     signal: controller.signal,
-    progress: createProgress(process.stderr),
-    print: (text) => process.stdout.write(`${text}\n`),
+    progress,
+    print: (text) => process.stdout.write(`${printable(text)}\n`),
     exitCode: 0,
   };
   try {
     await body(context);
     return context.exitCode;
   } catch (error) {
-    return reportError(error, verbose());
+    return reportError(error, verbose(), progress);
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
   }
 }
 
+/** What engines say when an array does not fit into memory. */
+const OUT_OF_MEMORY = /^(Array buffer allocation failed|Invalid typed array length|.*Cannot allocate memory)/;
+
 /** Prints an error for people and returns its exit status; a bug shows its stack and asks to be reported. */
-export function reportError(error: unknown, verbose: boolean): number {
+export function reportError(error: unknown, verbose: boolean, progress: Progress): number {
   if (isRenogradeError(error)) {
-    process.stderr.write(`error: ${error.message}\n`);
-    if (verbose)
-      process.stderr.write(
-        `${error.stack ?? ""}\n${error.cause === undefined ? "" : `cause: ${String(error.cause)}\n`}`,
-      );
+    progress.error(error.message);
+    if (verbose) {
+      progress.info(error.stack ?? "");
+      if (error.cause !== undefined) progress.info(`cause: ${String(error.cause)}`);
+    }
     return error.exitCode;
   }
+  if (error instanceof RangeError && OUT_OF_MEMORY.test(error.message)) {
+    progress.error(`not enough memory (${error.message}); cut the image into pieces or use a larger machine`);
+    if (verbose) progress.info(error.stack ?? "");
+    return 1;
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`error: unexpected failure, please report it with this text:\n${text}\n`);
+  progress.error(`unexpected failure, please report it with this text:`);
+  progress.info(text);
   return 1;
 }

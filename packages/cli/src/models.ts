@@ -53,6 +53,6 @@ export async function resolveModel(model: string | undefined): Promise<string> {
   if (found) return found.path;
   const names = shipped.map((candidate) => candidate.name).join(", ");
   throw new UsageError(
-    `--model ${name}: no shipped model has this name and it is no .onnx file; shipped: ${names === "" ? "none" : names}`,
+    `--model ${name}: no shipped model has this name and it is no .onnx file; pass --model FILE.onnx${names === "" ? " (no model is shipped)" : ` or one of ${names}`}`,
   );
 }

@@ -41,25 +41,36 @@ const OTHER: Record<string, readonly [accepts: (value: unknown) => boolean, expe
   "export.dropDegenerate": [isBoolean, "true or false"],
 };
 
+/** First part of the keys a command takes. */
+export type SettingGroup = "post" | "infer" | "export";
+
 /**
  * Reads `--set` assignments.
  *
+ * @param groups - those the command has a use for; keys of others are refused as unknown
  * @throws UsageError listing every mistake
  */
-export function postAndInferOptions(assignments: readonly string[]): PostAndInfer {
-  const rules = new Map([
-    ...Object.keys(DEFAULT_POST_OPTIONS).map(
-      (key) => [`post.${key}`, POST[key as keyof PostOptions]] as const,
-    ),
-    ...Object.entries(OTHER),
-  ]);
+export function postAndInferOptions(
+  assignments: readonly string[],
+  groups: readonly SettingGroup[],
+): PostAndInfer {
+  const rules = new Map(
+    [
+      ...Object.keys(DEFAULT_POST_OPTIONS).map(
+        (key) => [`post.${key}`, POST[key as keyof PostOptions]] as const,
+      ),
+      ...Object.entries(OTHER),
+    ].filter(([key]) => groups.some((group) => key.startsWith(`${group}.`))),
+  );
   const values = parseAssignments(assignments);
   const mistakes = Object.entries(values).flatMap(([key, value]) => {
     const rule = rules.get(key);
-    if (rule === undefined) return [`--set ${key}: unknown; known are ${[...rules.keys()].join(", ")}`];
+    if (rule === undefined) return [`--set ${key}: unknown option`];
     return rule[0](value) ? [] : [`--set ${key}: expected ${rule[1]}, received ${JSON.stringify(value)}`];
   });
-  if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
+  if (mistakes.length > 0) {
+    throw new UsageError([...mistakes, `known are ${[...rules.keys()].join(", ")}`].join("\n"));
+  }
   const post = Object.fromEntries(
     Object.entries(values).flatMap(([key, value]) =>
       key.startsWith("post.") ? [[key.slice(5), value]] : [],

@@ -13,6 +13,7 @@ import { registerModel } from "./commands/model.js";
 import { registerPostprocess } from "./commands/postprocess.js";
 import { registerTrain } from "./commands/train.js";
 import { type Context, reportError, runWithContext } from "./context.js";
+import { createProgress } from "./progress.js";
 import { version } from "./version.js";
 
 /** Registers an action: `body` gets the context, commander's arguments and the options. */
@@ -60,6 +61,6 @@ export async function main(args: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return reportError(error, program.opts().verbose === true);
+    return reportError(error, program.opts().verbose === true, createProgress(process.stderr));
   }
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import pico from "picocolors";
+
 /** One running stage. */
 export interface Stage {
   /** Says how far the stage is, in its own units, with an optional short note. */
@@ -19,6 +21,37 @@ export interface Progress {
   /** One line about something done. */
   info(text: string): void;
   warn(text: string): void;
+  /** One sentence about what failed. */
+  error(text: string): void;
+}
+
+/** Text without control characters other than line breaks: names of files may hold any. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, "\ufffd");
+}
+
+/** Breaks lines at spaces so that they fit into `columns`; what goes on is indented by `indent` spaces. */
+export function wrap(text: string, columns: number, indent = 0): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      const lines: string[] = [];
+      let rest = line;
+      while (rest.length > columns) {
+        let at = rest.lastIndexOf(" ", columns);
+        if (at <= indent) at = rest.indexOf(" ", columns);
+        if (at < 0) break;
+        lines.push(rest.slice(0, at));
+        rest = " ".repeat(indent) + rest.slice(at + 1);
+      }
+      return [...lines, rest].join("\n");
+    })
+    .join("\n");
+}
+
+/** `1 image`, `2 images`. */
+export function counted(count: number, unit: string): string {
+  return `${count.toLocaleString("en-US")} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 /** `75 s` as people read it: `1 min 15 s`. */
@@ -52,6 +85,7 @@ export function createProgress(
   now: () => number = () => performance.now(),
 ): Progress {
   const tty = stream.isTTY === true;
+  const { red, yellow } = pico.createColors(tty && !process.env.NO_COLOR);
   let open = false;
   const clear = (): void => {
     if (open) stream.write("\r\u001b[2K");
@@ -59,11 +93,19 @@ export function createProgress(
   };
   const line = (text: string): void => {
     clear();
-    stream.write(`${text}\n`);
+    const clean = printable(text);
+    stream.write(`${tty ? wrap(clean, stream.columns ?? 100, 2) : clean}\n`);
+  };
+  const labelled = (label: string, color: (text: string) => string, text: string): void => {
+    clear();
+    const clean = printable(`${label}: ${text}`);
+    const wrapped = tty ? wrap(clean, stream.columns ?? 100, 2) : clean;
+    stream.write(`${color(`${label}:`)}${wrapped.slice(label.length + 1)}\n`);
   };
   return {
     info: line,
-    warn: (text) => line(`warning: ${text}`),
+    warn: (text) => labelled("warning", yellow, text),
+    error: (text) => labelled("error", red, text),
     stage(name, unit) {
       const start = now();
       let lastShown = tty ? Number.NEGATIVE_INFINITY : start;
@@ -90,7 +132,9 @@ export function createProgress(
           }
           const filled = total > 0 ? Math.round((WIDTH * Math.min(done, total)) / total) : 0;
           const bar = `${"━".repeat(filled)}${"─".repeat(WIDTH - filled)}`;
-          stream.write(`\r\u001b[2K${`${name} ${bar} ${text}`.slice(0, (stream.columns ?? 100) - 1)}`);
+          stream.write(
+            `\r\u001b[2K${printable(`${name} ${bar} ${text}`).slice(0, (stream.columns ?? 100) - 1)}`,
+          );
           open = true;
         },
         end(text) {

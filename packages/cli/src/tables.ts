@@ -29,6 +29,7 @@ const MOST_ROWS = 40;
 
 /** Nuclei per image and class, where the results are, and what to do next. */
 export function gradeTable(summary: GradeSummary, scheme: ClassScheme, outDir: string): string {
+  if (summary.images.length === 0) return "nothing was graded";
   const cells = (counts: readonly number[]): string[] =>
     scheme.classes.map((_, i) => integer(counts[i + 1] ?? 0));
   const sum = (counts: readonly number[]): string => integer(counts.reduce((a, b) => a + b, 0));
@@ -44,6 +45,7 @@ export function gradeTable(summary: GradeSummary, scheme: ClassScheme, outDir: s
     ...(more > 0 ? [`… and ${integer(more)} more images`] : []),
     "",
     `results in ${outDir}${summary.report === undefined ? "" : `; look at ${summary.report}`}`,
+    `next, where the truth is known: renograde evaluate --truth TRUTH --pred ${outDir}`,
     "Research use only. Not for diagnostic use.",
   ].join("\n");
 }

@@ -5,9 +5,17 @@
  */
 import { join } from "node:path";
 import type { Dataset, SetName, Split } from "@renograde/training";
-import { Command } from "commander";
-import { type Context, type JsonOption, positiveNumber, printResult, wholeNumber } from "../context.js";
+import { Command, Option } from "commander";
+import {
+  type Context,
+  type JsonOption,
+  pathOf,
+  positiveNumber,
+  printResult,
+  wholeNumber,
+} from "../context.js";
 import type { Run } from "../program.js";
+import { counted } from "../progress.js";
 import { formatTable, integer } from "../tables.js";
 
 interface SplitCommandOptions {
@@ -46,7 +54,7 @@ async function survey(
     signal: context.signal,
     onProgress: (done, total) => stage.update(done, total),
   });
-  stage.end(`${stats.total.images} images`);
+  stage.end(counted(stats.total.images, "image"));
   const document = {
     folder,
     layout: dataset.layout,
@@ -121,6 +129,7 @@ interface SynthesizeOptions {
   readonly section?: number;
   readonly mpp: number;
   readonly name?: string;
+  readonly json?: JsonOption;
 }
 
 async function synthesize(context: Context, options: SynthesizeOptions): Promise<void> {
@@ -135,8 +144,11 @@ async function synthesize(context: Context, options: SynthesizeOptions): Promise
       mpp: options.mpp,
     });
     stage.end(`${integer(written.nuclei)} nuclei on ${options.section} x ${options.section} px`);
-    context.print(
-      `SYNTHETIC section ${written.imagePath}; truth ${written.labelPath} and ${written.classPath}`,
+    await printResult(
+      context,
+      options.json,
+      { synthetic: true, ...written },
+      () => `SYNTHETIC section ${written.imagePath}; truth ${written.labelPath} and ${written.classPath}`,
     );
     return;
   }
@@ -153,8 +165,11 @@ async function synthesize(context: Context, options: SynthesizeOptions): Promise
     onProgress: (p) => stage.update(p.done, p.total, p.name),
   });
   stage.end(`${summary.written} written, ${summary.skipped} were there`);
-  context.print(
-    `SYNTHETIC dataset in ${options.out} (${join(options.out, "SYNTHETIC.json")} says how it was made)`,
+  await printResult(
+    context,
+    options.json,
+    { synthetic: true, outDir: options.out, ...summary },
+    () => `SYNTHETIC dataset in ${options.out} (${join(options.out, "SYNTHETIC.json")} says how it was made)`,
   );
 }
 
@@ -162,14 +177,15 @@ async function synthesize(context: Context, options: SynthesizeOptions): Promise
 export function registerDataset(program: Command, run: Run): void {
   const dataset = program
     .command("dataset")
-    .description("everything about data: check, stats, split, synthesize");
+    .description("everything about data: check, stats, split, synthesize")
+    .helpCommand(false);
   const withSplit = (command: Command): Command =>
     command
       .argument("<dir>", "dataset folder: RCCNucSeg, or images/ with labels/ and classes/")
-      .option(
-        "--by <unit>",
-        "split by image, slide or patient; folders train/valid/test are kept with image",
-        "image",
+      .addOption(
+        new Option("--by <unit>", "unit of the split; folders train/valid/test are kept with image")
+          .choices(["image", "slide", "patient"])
+          .default("image"),
       )
       .option("--seed <n>", "seed of a random split", wholeNumber("--seed", 0), 10)
       .option("--json [file]", "print one JSON document, or write it to a file");
@@ -194,7 +210,7 @@ export function registerDataset(program: Command, run: Run): void {
       }),
     new Command("synthesize")
       .description("draw SYNTHETIC clear cell carcinoma with exact truth: a dataset, or one section")
-      .requiredOption("-o, --out <dir>", "folder to write into")
+      .requiredOption("-o, --out <dir>", "folder to write into", pathOf("--out"))
       .option("--train <n>", "training patches", wholeNumber("--train", 0), 70)
       .option("--valid <n>", "validation patches", wholeNumber("--valid", 0), 10)
       .option("--test <n>", "test patches", wholeNumber("--test", 0), 20)
@@ -207,6 +223,7 @@ export function registerDataset(program: Command, run: Run): void {
       .option("--name <name>", "base name of the section")
       .option("--mpp <number>", "micrometres per pixel", positiveNumber("--mpp"), 0.25)
       .option("--seed <n>", "the same seed draws the same pixels", wholeNumber("--seed", 0), 1)
+      .option("--json [file]", "print one JSON document, or write it to a file")
       .addHelpText(
         "after",
         "\nExamples:\n  renograde dataset synthesize --out synthetic --train 70 --valid 10 --test 20\n  renograde dataset synthesize --out section --section 1024 --seed 7",
@@ -215,5 +232,5 @@ export function registerDataset(program: Command, run: Run): void {
         await run((context) => synthesize(context, options));
       }),
   ];
-  for (const subcommand of subcommands) dataset.addCommand(subcommand);
+  for (const subcommand of subcommands) dataset.addCommand(subcommand.copyInheritedSettings(dataset));
 }

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type MetricOptions, UsageError } from "@renograde/core";
+import { type MetricOptions, resolveMetricOptions, UsageError } from "@renograde/core";
 import type { Command } from "commander";
-import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
+import { type Context, collect, type JsonOption, parseAssignments, pathOf, printResult } from "../context.js";
 import type { Run } from "../program.js";
+import { counted } from "../progress.js";
 
 interface EvaluateOptions {
   readonly truth: string;
@@ -16,31 +17,41 @@ interface EvaluateOptions {
   readonly json?: JsonOption;
 }
 
-/** Reads `--set metrics.*`; the metrics themselves check the values. */
+/** Reads `--set metrics.*`. @throws UsageError listing every mistake */
 function metricOptions(assignments: readonly string[]): Partial<MetricOptions> {
   const known = ["eps", "iouThreshold", "pooling", "f1Assignment", "f1DistancePx"];
-  const entries = Object.entries(parseAssignments(assignments)).map(([key, value]) => {
-    const name = key.replace(/^metrics\./, "");
-    if (name === key || !known.includes(name)) {
-      throw new UsageError(`--set ${key}: unknown; known are ${known.map((k) => `metrics.${k}`).join(", ")}`);
-    }
-    return [name, value];
-  });
-  return Object.fromEntries(entries) as Partial<MetricOptions>;
+  const values = parseAssignments(assignments);
+  const wrong = Object.keys(values).filter(
+    (key) => !key.startsWith("metrics.") || !known.includes(key.slice("metrics.".length)),
+  );
+  if (wrong.length > 0) {
+    throw new UsageError(
+      [
+        ...wrong.map((key) => `--set ${key}: unknown option`),
+        `known are ${known.map((k) => `metrics.${k}`).join(", ")}`,
+      ].join("\n"),
+    );
+  }
+  const options = Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key.slice("metrics.".length), value]),
+  ) as Partial<MetricOptions>;
+  resolveMetricOptions(options);
+  return options;
 }
 
 async function evaluate(context: Context, options: EvaluateOptions): Promise<void> {
+  const chosen = metricOptions(options.set);
   const grading = await import("@renograde/grading/node");
   const { writeFileAtomic } = await import("@renograde/slides/node");
   const stage = context.progress.stage("evaluating", "images");
   const evaluation = await grading.evaluateFolders({
     truthDir: options.truth,
     predictionDir: options.pred,
-    options: metricOptions(options.set),
+    options: chosen,
     signal: context.signal,
     onProgress: ({ done, total, name }) => stage.update(done, total, name),
   });
-  stage.end(`${evaluation.images.length} images`);
+  stage.end(counted(evaluation.images.length, "image"));
   if (options.csv !== undefined) await writeFileAtomic(options.csv, grading.formatEvaluationCsv(evaluation));
   await printResult(context, options.json, grading.summaryOfEvaluation(evaluation), () =>
     grading.formatEvaluationTable(evaluation),
@@ -52,8 +63,8 @@ export function registerEvaluate(program: Command, run: Run): void {
   program
     .command("evaluate")
     .description("compare predictions with truth: Dice, AJI, PQ, aPQ, F1 and the rest of the metrics")
-    .requiredOption("--truth <dir>", "folder of true annotations")
-    .requiredOption("--pred <dir>", "folder of predictions")
+    .requiredOption("--truth <dir>", "folder of true annotations", pathOf("--truth"))
+    .requiredOption("--pred <dir>", "folder of predictions", pathOf("--pred"))
     .option("--csv <file>", "write the metrics of every image")
     .option("--set <key=value>", "metrics.* options of the specification, repeatable", collect, [])
     .option("--json [file]", "print the summary as one JSON document, or write it to a file")

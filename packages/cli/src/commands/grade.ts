@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { GradeSummary } from "@renograde/grading/node";
+import { RCC_CLASSES } from "@renograde/core";
+import type { GradeProgress, LoadedModel } from "@renograde/grading/node";
 import { type Command, Option } from "commander";
 import {
   type Context,
   collect,
+  collectPaths,
   type JsonOption,
   listOf,
+  pathOf,
   positiveNumber,
   printResult,
   wholeNumber,
@@ -17,6 +20,7 @@ import {
 import { resolveModel } from "../models.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
+import { counted, type Stage } from "../progress.js";
 import { gradeTable } from "../tables.js";
 
 interface GradeOptions {
@@ -36,64 +40,68 @@ interface GradeOptions {
 const DEVICES = ["cpu", "webgpu", "cuda"] as const;
 const FORMATS = ["json", "geojson", "csv", "mat", "overlay", "labels", "report"] as const;
 
+/** Says which model runs, and how little a model of synthetic data is worth. */
+function introduce(context: Context, { metadata, session }: LoadedModel): void {
+  context.progress.info(
+    `${metadata.name}: ${metadata.classes.classes.map((c) => c.short).join(", ")} at ${metadata.mpp} µm/px; ${session.engine}`,
+  );
+  if (metadata.training.synthetic) {
+    context.progress.warn(
+      "this model was trained on synthetic sections only; on real tissue its outlines and grades mean nothing. Kidney grades need a model trained on RCCNucSeg (see docs/training.md)",
+    );
+  }
+}
+
+/** Turns windows of one image into windows of all: images still to come are taken to be as large as those so far. */
+function windowsOfAll(): (p: GradeProgress) => { done: number; total: number } {
+  let finished = 0;
+  let current = { image: 0, totalWindows: 0 };
+  return (p) => {
+    if (p.image !== current.image) finished += current.totalWindows;
+    current = p;
+    const done = finished + p.windows;
+    return { done, total: Math.max(done, Math.round(((finished + p.totalWindows) / p.image) * p.images)) };
+  };
+}
+
 async function grade(context: Context, inputs: string[], options: GradeOptions): Promise<void> {
-  const { gradeInputs, openOnnxModel } = await import("@renograde/grading/node");
-  const settings = postAndInferOptions(options.set);
-  const engine = {
+  const settings = postAndInferOptions(options.set, ["post", "infer", "export"]);
+  const model = await resolveModel(options.model);
+  const { gradeInputs } = await import("@renograde/grading/node");
+  let scheme = RCC_CLASSES;
+  let stage: Stage | undefined;
+  const progress = windowsOfAll();
+  const summary = await gradeInputs({
+    inputs,
+    outDir: options.out,
+    model,
     device: options.device,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
-  };
-  const model = await openOnnxModel(await resolveModel(options.model), engine);
-  let summary: GradeSummary;
-  try {
-    const { metadata } = model;
-    context.progress.info(
-      `${metadata.name}: ${metadata.classes.classes.map((c) => c.short).join(", ")} at ${metadata.mpp} µm/px; ${model.session.engine}`,
-    );
-    if (metadata.training.synthetic) {
-      context.progress.warn(
-        "this model was trained on synthetic sections only; on real tissue its outlines and grades mean nothing. Kidney grades need a model trained on RCCNucSeg (see docs/training.md)",
-      );
-    }
-    const stage = context.progress.stage("grading", "windows");
-    let before = 0;
-    let current = 0;
-    let doneBefore = 0;
-    summary = await gradeInputs({
-      inputs,
-      outDir: options.out,
-      model,
-      ...settings,
-      ...(options.mpp === undefined ? {} : { mpp: options.mpp }),
-      ...(options.formats === undefined ? {} : { formats: options.formats }),
-      maps: options.maps === true,
-      resume: options.resume,
-      signal: context.signal,
-      onWarning: (sentence) => context.progress.warn(sentence),
-      onProgress: (p) => {
-        if (p.image !== current) {
-          doneBefore += before;
-          current = p.image;
-        }
-        before = p.totalWindows;
-        // Images still to come are taken to be as large as those so far.
-        const done = doneBefore + p.windows;
-        const total = Math.round(((doneBefore + p.totalWindows) / p.image) * p.images);
-        stage.update(done, Math.max(done, total), `${p.stem} (${p.image}/${p.images})`);
-      },
-    });
-    const resumed = summary.images.filter((image) => image.resumed).length;
-    stage.end(
-      `${summary.images.length} of ${summary.images.length + summary.failures.length} images${resumed > 0 ? `, ${resumed} finished before` : ""}`,
-    );
-  } finally {
-    await model.session.close();
-  }
+    ...settings,
+    ...(options.mpp === undefined ? {} : { mpp: options.mpp }),
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+    maps: options.maps === true,
+    resume: options.resume,
+    signal: context.signal,
+    onStart: (opened) => {
+      scheme = opened.metadata.classes;
+      introduce(context, opened);
+      stage = context.progress.stage("grading", "windows");
+    },
+    onWarning: (sentence) => context.progress.warn(sentence),
+    onProgress: (p) => {
+      const { done, total } = progress(p);
+      stage?.update(done, total, `${p.stem} (${p.image}/${p.images})`);
+    },
+  });
+  const all = counted(summary.images.length + summary.failures.length, "image");
+  const resumed = summary.images.filter((image) => image.resumed).length;
+  stage?.end(`${summary.images.length} of ${all}${resumed > 0 ? `, ${resumed} finished before` : ""}`);
   await printResult(context, options.json, { outDir: options.out, ...summary }, () =>
-    gradeTable(summary, model.metadata.classes, options.out),
+    gradeTable(summary, scheme, options.out),
   );
-  for (const failure of summary.failures) process.stderr.write(`error: ${failure.message}\n`);
+  for (const failure of summary.failures) context.progress.error(failure.message);
   if (summary.failures.length > 0) context.exitCode = 1;
 }
 
@@ -102,8 +110,12 @@ export function registerGrade(program: Command, run: Run): void {
   program
     .command("grade")
     .description("segment and grade every nucleus of images or folders of images (PNG, JPEG, TIFF)")
-    .argument("<inputs...>", "images and folders of images")
-    .requiredOption("-o, --out <dir>", "prediction folder; keeps the inputs' folder structure")
+    .argument("<inputs...>", "images and folders of images", collectPaths)
+    .requiredOption(
+      "-o, --out <dir>",
+      "prediction folder; keeps the inputs' folder structure",
+      pathOf("--out"),
+    )
     .option("-m, --model <model>", "ONNX file or name of a shipped model (default: the shipped demo model)")
     .option(
       "--mpp <number>",

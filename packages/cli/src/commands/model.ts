@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "@renograde/core";
 import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
@@ -14,7 +15,10 @@ interface SummaryOptions {
   readonly json?: JsonOption;
 }
 
-async function summarizeFile(context: Context, path: string, json: JsonOption): Promise<void> {
+async function summarizeFile(context: Context, path: string, { set, json }: SummaryOptions): Promise<void> {
+  if (set.length > 0) {
+    throw new UsageError(`--set ${set[0]}: the options of ${path} are fixed; leave --set out`);
+  }
   const { readOnnxMetadata, parseModelMetadata } = await import("@renograde/formats");
   const { readFileBytes } = await import("@renograde/slides/node");
   const bytes = await readFileBytes(path);
@@ -44,11 +48,11 @@ async function summarizeFile(context: Context, path: string, json: JsonOption): 
         ["training", `${training.epochs} epochs, ${integer(training.steps)} steps, seed ${training.seed}`],
         [
           "measured",
-          `${
-            Object.entries(training.scores)
-              .map(([k, v]) => `${k} ${v.toFixed(4)}`)
-              .join(", ") || "nothing"
-          } (${training.scoresOn})`,
+          Object.keys(training.scores).length === 0
+            ? "nothing"
+            : `${Object.entries(training.scores)
+                .map(([k, v]) => `${k} ${v.toFixed(4)}`)
+                .join(", ")} (${training.scoresOn})`,
         ],
         ["licence", metadata.licence],
         ["intended use", metadata.intendedUse],
@@ -60,11 +64,15 @@ async function summarizeFile(context: Context, path: string, json: JsonOption): 
 
 async function summarizeNetwork(context: Context, name: string, options: SummaryOptions): Promise<void> {
   const { createNetwork, summarize } = await import("@renograde/nn");
-  const { UsageError } = await import("@renograde/core");
   const settings: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(parseAssignments(options.set))) {
-    if (!key.startsWith("net."))
-      throw new UsageError(`--set ${key}: only net.* options count here, such as net.width=0.25`);
+  const values = parseAssignments(options.set);
+  const wrong = Object.keys(values).filter((key) => !key.startsWith("net."));
+  if (wrong.length > 0) {
+    throw new UsageError(
+      wrong.map((key) => `--set ${key}: only net.* options count here, such as net.width=0.25`).join("\n"),
+    );
+  }
+  for (const [key, value] of Object.entries(values)) {
     settings[key.slice(4)] = value;
   }
   const network = createNetwork(name, settings as NetOptions);
@@ -96,6 +104,7 @@ export function registerModel(program: Command, run: Run): void {
   program
     .command("model")
     .description("about networks and model files")
+    .helpCommand(false)
     .command("summary")
     .description("parameters, tensors and multiply-adds of a network, or what an ONNX file says of itself")
     .argument("<name>", "chr-net, shr, mhr, mhr-udist, or an ONNX file")
@@ -105,7 +114,7 @@ export function registerModel(program: Command, run: Run): void {
     .action(async (name: string, options: SummaryOptions) => {
       await run((context) =>
         name.endsWith(".onnx")
-          ? summarizeFile(context, name, options.json)
+          ? summarizeFile(context, name, options)
           : summarizeNetwork(context, name, options),
       );
     });

@@ -5,9 +5,19 @@
  */
 import { RCC_CLASSES } from "@renograde/core";
 import type { Command } from "commander";
-import { type Context, collect, type JsonOption, listOf, positiveNumber, printResult } from "../context.js";
+import {
+  type Context,
+  collect,
+  collectPaths,
+  type JsonOption,
+  listOf,
+  pathOf,
+  positiveNumber,
+  printResult,
+} from "../context.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
+import { counted } from "../progress.js";
 import { gradeTable } from "../tables.js";
 
 const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const;
@@ -22,7 +32,7 @@ interface PostprocessOptions {
 
 async function postprocess(context: Context, inputs: string[], options: PostprocessOptions): Promise<void> {
   const { postprocessInputs } = await import("@renograde/grading/node");
-  const { post } = postAndInferOptions(options.set);
+  const { post } = postAndInferOptions(options.set, ["post"]);
   const stage = context.progress.stage("post-processing", "maps");
   const summary = await postprocessInputs({
     inputs,
@@ -34,11 +44,11 @@ async function postprocess(context: Context, inputs: string[], options: Postproc
     onWarning: (sentence) => context.progress.warn(sentence),
     onProgress: (done, total) => stage.update(done, total),
   });
-  stage.end(`${summary.images.length} maps`);
+  stage.end(counted(summary.images.length, "map"));
   await printResult(context, options.json, { outDir: options.out, ...summary }, () =>
     gradeTable(summary, RCC_CLASSES, options.out),
   );
-  for (const failure of summary.failures) process.stderr.write(`error: ${failure.message}\n`);
+  for (const failure of summary.failures) context.progress.error(failure.message);
   if (summary.failures.length > 0) context.exitCode = 1;
 }
 
@@ -47,8 +57,8 @@ export function registerPostprocess(program: Command, run: Run): void {
   program
     .command("postprocess")
     .description("find and type the nuclei of kept maps (.npy, [H, W, 7] float32) without the network")
-    .argument("<maps...>", ".npy files and folders of them")
-    .requiredOption("-o, --out <dir>", "prediction folder")
+    .argument("<maps...>", ".npy files and folders of them", collectPaths)
+    .requiredOption("-o, --out <dir>", "prediction folder", pathOf("--out"))
     .option("--mpp <number>", "micrometres per pixel of the maps", positiveNumber("--mpp"))
     .option(
       "-f, --formats <list>",

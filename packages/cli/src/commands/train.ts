@@ -5,7 +5,7 @@
  */
 import type { TrainEvent } from "@renograde/training";
 import type { Command } from "commander";
-import { type Context, collect, type JsonOption, printResult } from "../context.js";
+import { type Context, collect, type JsonOption, pathOf, printResult } from "../context.js";
 import type { Run } from "../program.js";
 import { formatDuration, type Stage } from "../progress.js";
 
@@ -100,8 +100,12 @@ export function registerTrain(program: Command, run: Run): void {
   program
     .command("train")
     .description("train a network on a dataset (needs libtorch; see renograde doctor)")
-    .option("--data <dir>", "dataset folder: RCCNucSeg, or images/ with labels/ and classes/")
-    .option("--run <dir>", "folder of the run: configuration, log, checkpoints")
+    .option(
+      "--data <dir>",
+      "dataset folder: RCCNucSeg, or images/ with labels/ and classes/",
+      pathOf("--data"),
+    )
+    .option("--run <dir>", "folder of the run: configuration, log, checkpoints", pathOf("--run"))
     .option("-c, --config <file>", "YAML file of options; default: those of the paper")
     .option("--set <key=value>", "one option, repeatable, for instance train.batch=4", collect, [])
     .option("--resume", "go on from the run's last checkpoint")
