@@ -38,7 +38,15 @@ interface GradeOptions {
 }
 
 const DEVICES = ["cpu", "webgpu", "cuda"] as const;
-const FORMATS = ["json", "geojson", "csv", "mat", "overlay", "labels", "report"] as const;
+const FORMATS = [
+  "json",
+  "geojson",
+  "csv",
+  "mat",
+  "overlay",
+  "labels",
+  "report",
+] as const satisfies readonly ExportFormat[];
 
 /** Says which model runs, and how little a model of synthetic data is worth. */
 function introduce(context: Context, { metadata, session }: LoadedModel): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import { RCC_CLASSES } from "@renograde/core";
+import type { ImageFormat } from "@renograde/grading/node";
 import type { Command } from "commander";
 import {
   type Context,
@@ -20,7 +21,7 @@ import type { Run } from "../program.js";
 import { counted } from "../progress.js";
 import { gradeTable } from "../tables.js";
 
-const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const;
+const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const satisfies readonly ImageFormat[];
 
 interface PostprocessOptions {
   readonly out: string;

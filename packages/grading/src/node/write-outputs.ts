@@ -43,18 +43,6 @@ export const DEFAULT_FORMATS: readonly ExportFormat[] = [
   "report",
 ];
 
-/** Checks format names from outside. @throws UsageError naming the unknown one and all known */
-export function parseFormats(names: readonly string[]): ExportFormat[] {
-  return names.map((name) => {
-    if (!Object.hasOwn(EXPORT_ENDINGS, name)) {
-      throw new UsageError(
-        `format "${name}" is unknown; choose from ${Object.keys(EXPORT_ENDINGS).join(", ")}`,
-      );
-    }
-    return name as ExportFormat;
-  });
-}
-
 /** What {@link writeOutputs} writes. */
 export interface OutputChoice {
   readonly formats: readonly ImageFormat[];
