@@ -40,8 +40,8 @@ export interface ObserveOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Values fetched together take at most this many numbers: 256 MB. */
-const MAX_VALUES = 2 ** 26;
+/** Values fetched together take at most this many numbers: 512 MB. */
+const MAX_VALUES = 2 ** 27;
 
 /** Runs one window and asks for shapes only. @param values - values of rank 4 */
 export async function measureShapes(

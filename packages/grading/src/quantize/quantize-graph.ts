@@ -16,9 +16,10 @@ import { quantizeConvolution } from "./weights.js";
 /** Name of the constants and nodes that go with a value. */
 const SUFFIX = { bytes: "/bytes", real: "/real", raw: "/raw", scale: "/scale", zero: "/zero" } as const;
 
-/** Name under which {@link quantizeGraph} keeps `value` as it is after rounding to bytes. */
+/** Name under which {@link quantizeGraph} keeps `value` as byte nodes read it; its own where it is never bytes. */
 export function roundedName(index: GraphIndex, plan: QuantizationPlan, value: string): string {
-  return madeByByteNode(index, plan, value) ? value : value + SUFFIX.real;
+  const hasOwnName = madeByByteNode(index, plan, value) || !plan.values.includes(value);
+  return hasOwnName ? value : value + SUFFIX.real;
 }
 
 function madeByByteNode(index: GraphIndex, plan: QuantizationPlan, value: string): boolean {
