@@ -4,7 +4,7 @@
  * @module
  */
 import { RCC_CLASSES } from "@renograde/core";
-import type { GradeProgress, LoadedModel } from "@renograde/grading/node";
+import type { ExportFormat, GradeProgress, LoadedModel } from "@renograde/grading/node";
 import { type Command, Option } from "commander";
 import {
   type Context,
@@ -27,7 +27,7 @@ interface GradeOptions {
   readonly out: string;
   readonly model?: string;
   readonly mpp?: number;
-  readonly formats?: ("json" | "geojson" | "csv" | "mat" | "overlay" | "labels" | "report")[];
+  readonly formats?: ExportFormat[];
   readonly maps?: boolean;
   readonly device: (typeof DEVICES)[number];
   readonly threads?: number;
