@@ -19,6 +19,7 @@ import {
   type RgbImage,
   summarize,
 } from "@renograde/core";
+import type { ModelMetadata } from "@renograde/formats";
 import { gradeImage, RANGE_METHODS } from "@renograde/grading";
 import { openOnnxModel, type QuantizeSummary, quantizeModel } from "@renograde/grading/node";
 import { createNetwork, declareParameters, describeModel, exportOnnx, initState } from "@renograde/nn";
@@ -117,6 +118,7 @@ async function timeNetworks(): Promise<string[]> {
 }
 
 interface Scored {
+  readonly model: ModelMetadata;
   readonly metrics: DatasetMetrics;
   readonly maps: readonly Float32Array[];
 }
@@ -142,7 +144,7 @@ async function score(path: string, test: ReturnType<typeof truths>): Promise<Sco
     maps.push(graded.maps.data);
   }
   await session.close();
-  return { metrics: summarize(images, metadata.classes), maps };
+  return { model: metadata, metrics: summarize(images, metadata.classes), maps };
 }
 
 /** Mean and 99.9th percentile of the absolute differences of all maps. */
@@ -192,13 +194,13 @@ async function scoreModels(): Promise<string> {
     const after = await score(outPath, test);
     rows.push(row(`int8, ${range}`, after, compareMaps(before.maps, after.maps)));
   }
-  const { metadata, kept, convolutions, int8Share, bytes, errors } = summary!;
+  const { kept, convolutions, int8Share, bytes, errors } = summary!;
   const reasons = new Map<string, number>();
   for (const { reason } of kept) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const noise = errors!.toSorted((a, b) => a.signalToNoiseDb - b.signalToNoiseDb);
   return `## Scores
 
-${basename(modelPath)} (${metadata.network}, width ${metadata.width}; ${metadata.training.data})
+${basename(modelPath)} (${before.model.network}, width ${before.model.width}; ${before.model.training.data})
 ${sections} held-out synthetic sections of ${SIDE} x ${SIDE} px, ranges from ${summary!.windows} windows of ${summary!.images} others. Changes against float32 in
 brackets; class PQ of grades 1 to 3 and endothelial; differences of all maps, mean and 99.9th percentile.
 
