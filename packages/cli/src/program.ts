@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { registerDataset } from "./commands/dataset.js";
 import { registerDoctor } from "./commands/doctor.js";
 import { registerEvaluate } from "./commands/evaluate.js";
@@ -38,6 +38,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(version(), "-V, --version", "print the version")
     .option("--verbose", "show the stack of an error")
     .helpCommand(false)
+    .configureHelp({
+      // The start of a repeatable option says nothing to people.
+      optionDescription: (option) =>
+        Help.prototype.optionDescription(option).replace(/ \(default: \[\]\)$/, ""),
+    })
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText(

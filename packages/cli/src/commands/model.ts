@@ -8,6 +8,7 @@ import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
 import type { Run } from "../program.js";
+import { wrap } from "../progress.js";
 import { formatTable, integer } from "../tables.js";
 
 interface SummaryOptions {
@@ -25,6 +26,7 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
   const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
   await printResult(context, json, { path, bytes: bytes.length, metadata }, () => {
     const { training, post } = metadata;
+    const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
     return formatTable(
       [
         ["file", `${path}, ${(bytes.length / 1e6).toFixed(1)} MB`],
@@ -57,7 +59,7 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
         ["licence", metadata.licence],
         ["intended use", metadata.intendedUse],
         ["parameters", `SHA-256 ${metadata.parameterHash}`],
-      ].map(([name, value]) => [`${name!.padEnd(16)}${value}`]),
+      ].map(([name, value]) => [wrap(`${name!.padEnd(16)}${value}`, width, 16)]),
     );
   });
 }

@@ -1,0 +1,124 @@
+/**
+ * `renograde dataset`, `model` and `doctor`.
+ *
+ * @module
+ */
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readImage, readLabelPng } from "@renograde/slides/node";
+import { beforeAll, expect, it } from "vitest";
+import { describeCommand, type Finished } from "./run.js";
+
+const json = (result: Finished): Record<string, unknown> => JSON.parse(result.stdout);
+
+describeCommand("dataset", ({ run, path, files }) => {
+  const draw = () =>
+    run(..."dataset synthesize --out ds --train 2 --valid 1 --test 1 --size 96 --seed 3 --json".split(" "));
+  let first: Finished;
+  beforeAll(async () => {
+    first = await draw();
+  });
+
+  it("draws a dataset once", async () => {
+    expect([first.status, json(first)]).toEqual([
+      0,
+      expect.objectContaining({ synthetic: true, written: 4 }),
+    ]);
+    expect(json(await draw())).toMatchObject({ written: 0, skipped: 4 });
+    expect((await files("ds")).filter((name) => name.endsWith(".mat"))).toHaveLength(4);
+  });
+
+  it("checks, counts and splits it", async () => {
+    const [check, stats, split] = await Promise.all([
+      run("dataset", "check", "ds"),
+      run("dataset", "stats", "ds", "--json"),
+      run("dataset", "split", "ds", "--json"),
+    ]);
+    expect(check.status).toBe(0);
+    expect(check.stdout).toMatch(/^ds: rccnucseg layout, split: folders; SYNTHETIC data\n/);
+    expect(check.stdout).toMatch(/\nnothing to complain about\n$/);
+    expect(json(stats)).toMatchObject({ synthetic: true, total: { images: 4 }, warnings: [] });
+    expect(json(split)).toMatchObject({
+      origin: "folders",
+      comparableWithTable1: true,
+      test: ["synthetic_test_0001"],
+    });
+  });
+
+  it("draws one section with its truth", async () => {
+    const result = await run(
+      ..."dataset synthesize --out section --section 128 --seed 7 --name s".split(" "),
+    );
+    expect([result.status, result.stdout]).toEqual([
+      0,
+      "SYNTHETIC section section/images/s.png; truth section/labels/s.png and section/classes/s.json\n",
+    ]);
+    const { image } = await readImage(path("section/images/s.png"));
+    const labels = await readLabelPng(path("section/labels/s.png"));
+    expect([image.width, labels.width]).toEqual([128, 128]);
+  });
+
+  it("says what is missing from a folder", async () => {
+    await mkdir(path("none"));
+    await writeFile(path("file"), "");
+    await draw();
+    const results = await Promise.all([
+      run("dataset", "check", "missing"),
+      run("dataset", "stats", "none"),
+      run("dataset", "synthesize", "--out", "file", "--train", "1"),
+      run("dataset", "split", "ds", "--by", "patient"),
+    ]);
+    expect(results.map(({ status, stderr }) => [status, stderr.trimEnd()])).toEqual([
+      [1, "error: missing: cannot list the dataset folder; give an existing folder"],
+      [
+        1,
+        "error: none: found 0 images and 0 annotations; expected images/*.png with labels/*.png, or Images/*.png with Labels/*.mat",
+      ],
+      [1, "error: file: a file stands where a folder is needed; choose another folder"],
+      [
+        1,
+        expect.stringMatching(
+          /names no patient, so split\.by patient is impossible; .*; use split\.by image$/,
+        ),
+      ],
+    ]);
+    await rm(path("ds/Train/Images/synthetic_train_0001.png"));
+    const broken = await run("dataset", "check", "ds");
+    expect([broken.status, broken.stderr]).toEqual([
+      1,
+      "error: ds: 1 annotations have no image of the same name in their set: ds/Train/Labels/synthetic_train_0001.mat\n",
+    ]);
+  });
+});
+
+describeCommand("model and doctor", ({ run, path }) => {
+  it("summarises networks and model files", async () => {
+    await writeFile(path("text.onnx"), "this is no model");
+    const [network, file, text, unknown] = await Promise.all([
+      run("model", "summary", "chr-net", "--set", "net.width=0.125", "--json"),
+      run("model", "summary", "tiny.onnx"),
+      run("model", "summary", "text.onnx"),
+      run("model", "summary", "chr-nte"),
+    ]);
+    expect(json(network)).toMatchObject({ network: "chr-net", inputSide: 262, outputSide: 256 });
+    expect([file.status, file.stdout]).toEqual([
+      0,
+      expect.stringContaining("262 px in, 256 out, 200 kept, at 0.25 µm/px"),
+    ]);
+    expect([text.status, text.stderr]).toEqual([1, expect.stringMatching(/^error: text\.onnx: [^\n]*\n$/)]);
+    expect([unknown.status, unknown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: unknown network "chr-nte"; known are chr-net, [^\n]*\n$/),
+    ]);
+  });
+
+  it("examines the machine", async () => {
+    const machine = await run("doctor", "--json", "doctor.json");
+    for (const part of ["Node", "Images (sharp)", "ONNX Runtime", "Temporary folder"]) {
+      expect(machine.stdout).toContain(`ok       ${part}: `);
+    }
+    expect(machine.stdout).toMatch(/libtorch \(training only\): /);
+    expect(JSON.parse(await readFile(path("doctor.json"), "utf8"))).toMatchObject({
+      findings: expect.any(Array),
+    });
+  });
+});

@@ -1,0 +1,100 @@
+/**
+ * Help texts, and what the command says to wrong usage.
+ *
+ * @module
+ */
+import { expect, it } from "vitest";
+import { describeCommand } from "./run.js";
+
+const COMMANDS = [
+  [],
+  ["grade"],
+  ["postprocess"],
+  ["evaluate"],
+  ["dataset"],
+  ["dataset", "check"],
+  ["dataset", "stats"],
+  ["dataset", "split"],
+  ["dataset", "synthesize"],
+  ["train"],
+  ["export"],
+  ["model"],
+  ["model", "summary"],
+  ["doctor"],
+];
+
+/** What was typed, and the error it must give, all with exit status 2. */
+const MISTAKES: readonly (readonly [args: string, stderr: string])[] = [
+  ["grad", "error: unknown command 'grad'\n(Did you mean grade?)"],
+  ["dataset chek x", "error: unknown command 'chek'\n(Did you mean check?)"],
+  ["doctor --jsn", "error: unknown option '--jsn'\n(Did you mean --json?)"],
+  ["grade x.png", "error: required option '-o, --out <dir>' not specified"],
+  ["dataset check", "error: missing required argument 'dir'"],
+  ["model summary", "error: missing required argument 'name'"],
+  ["doctor now", "error: too many arguments for 'doctor'. Expected 0 arguments but got 1."],
+  ["train --data x", "error: train needs --data DIR and --run DIR; see renograde train --help"],
+  ["grade x.png --out o --mpp -1", 'error: --mpp: expected a number above 0, received "-1"'],
+  [
+    "grade x.png --out o --formats json,foo",
+    'error: --formats: unknown "foo"; choose from json, geojson, csv, mat, overlay, labels, report',
+  ],
+  [
+    "grade x.png --out o --set post.h=999 --set post.x=1 --set infer.step=0",
+    `error: --set post.h: expected a whole number 0 to 255, received 999
+--set post.x: unknown option
+--set infer.step: expected a whole number of pixels above 0, received 0
+known are post.method, post.h, post.threshold, post.minArea, post.voteBackground, post.keepUnmarked, post.backgroundIsZero, post.watershedTies, post.dilate, infer.step, infer.flipTTA, export.dropDegenerate`,
+  ],
+  [
+    "grade x.png --out o --set a --set =b",
+    `error: --set a: expected key=value, for instance --set post.h=150
+--set =b: expected key=value, for instance --set post.h=150`,
+  ],
+  [
+    "evaluate --truth t --pred p --set metrics.eps=2 --set metrics.pooling=all",
+    `error: metrics.eps: expected a number from 0 to below 1, received 2
+metrics.pooling: expected "image" or "pooled", received "all"`,
+  ],
+  [
+    "dataset split x --by foo",
+    "error: option '--by <unit>' argument 'foo' is invalid. Allowed choices are image, slide, patient.",
+  ],
+  [
+    "dataset synthesize --out o --section 64 --name ../x",
+    'error: the name of a synthetic section must be a file name without folders, received "../x"',
+  ],
+  [
+    "model summary tiny.onnx --set net.width=1",
+    "error: --set net.width=1: the options of tiny.onnx are fixed; leave --set out",
+  ],
+];
+
+describeCommand("usage", ({ run, files }) => {
+  it("shows the help of every command", async () => {
+    const helps = await Promise.all(COMMANDS.map((command) => run(...command, "--help")));
+    for (const help of helps) expect([help.status, help.stderr]).toEqual([0, ""]);
+    expect(helps.map((help) => help.stdout).join("\n----\n\n")).toMatchSnapshot();
+  });
+
+  it("says what is wrong in one sentence, exits with 2 and writes nothing", async () => {
+    const results = await Promise.all(MISTAKES.map(([args]) => run(...args.split(" "))));
+    expect(results.map(({ status, stdout, stderr }) => [status, stdout, stderr.trimEnd()])).toEqual(
+      MISTAKES.map(([, stderr]) => [2, "", stderr]),
+    );
+    expect(await files(".", true)).toEqual(["tiny.onnx"]);
+  });
+
+  it("refuses empty paths, which an unset variable makes of an argument", async () => {
+    const [out, input] = await Promise.all([
+      run("grade", "x.png", "--out", ""),
+      run("grade", "", "--out", "o"),
+    ]);
+    expect([out.status, out.stderr]).toEqual([2, 'error: --out: expected a path, received ""\n']);
+    expect([input.status, input.stderr]).toEqual([2, 'error: input: expected a path, received ""\n']);
+  });
+
+  it("prints its version", async () => {
+    const { status, stdout } = await run("--version");
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+  });
+});
