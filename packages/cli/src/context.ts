@@ -166,7 +166,7 @@ export async function runWithContext(
 /** What engines say when an array does not fit into memory. */
 const OUT_OF_MEMORY = /^(Array buffer allocation failed|Invalid typed array length|.*Cannot allocate memory)/;
 
-/** Prints an error for people and returns its exit status; a bug shows its stack and asks to be reported. */
+/** Prints an error for people and returns its exit status; a bug asks to be reported. */
 export function reportError(error: unknown, verbose: boolean, progress: Progress): number {
   if (isRenogradeError(error)) {
     progress.error(error.message);
@@ -181,8 +181,8 @@ export function reportError(error: unknown, verbose: boolean, progress: Progress
     if (verbose) progress.info(error.stack ?? "");
     return 1;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  progress.error(`unexpected failure, please report it with this text:`);
-  progress.info(text);
+  const text = error instanceof Error ? error.message : String(error);
+  progress.error(`unexpected failure (${text}); please report it with what --verbose adds`);
+  if (verbose && error instanceof Error) progress.info(error.stack ?? "");
   return 1;
 }
