@@ -22,7 +22,8 @@ export function parseJson(bytes: Uint8Array, path: string, format: string): unkn
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    // The reason may quote the text with its line breaks.
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
     throw new FileFormatError(path, format, `not valid JSON (${reason}); it is truncated or corrupt`, {
       cause,
     });

@@ -100,7 +100,7 @@ describe("checkLabels", () => {
   it("rejects maps of another size", () => {
     const small = { width: 2, height: 2, data: [0, 0, 0, 0] };
     expect(() => checkLabels("a.mat", image, small, null, null, 1)).toThrow(
-      "a.mat: the instance map is 2 x 2 px, but the image is 4 x 2 px",
+      "a.mat: the instance map is 2 x 2 px, but the image is 4 x 2 px; put files of one size together",
     );
     expect(() => checkLabels("a.mat", image, map(0, 0, 0, 0, 0, 0, 0, 0), small, null, 1)).toThrow(
       "the class map",

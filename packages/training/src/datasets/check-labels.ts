@@ -76,7 +76,9 @@ export function checkLabels(
     ["class map", classMap],
   ] as const) {
     if (map !== null && (map.width !== width || map.height !== height)) {
-      throw new ShapeError(`${file}: the ${key} is ${sizeOf(map)}, but the image is ${sizeOf(image)}`);
+      throw new ShapeError(
+        `${file}: the ${key} is ${sizeOf(map)}, but the image is ${sizeOf(image)}; put files of one size together`,
+      );
     }
   }
   const size = width * height;
