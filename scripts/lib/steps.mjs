@@ -25,34 +25,27 @@ export class StepError extends Error {}
  */
 
 /**
- * Runs the steps in order. Steps that are done are named and skipped.
+ * Runs the steps in order. Whether a step is done is asked when its turn comes, because earlier steps decide it;
+ * the time left is therefore an upper bound.
  *
  * @param {Step[]} steps
  */
 export async function runSteps(steps) {
-  const pending = [];
-  const skipped = new Map();
-  for (const step of steps) {
+  let leftS = steps.reduce((sum, step) => sum + step.estimateS, 0);
+  for (const [i, step] of steps.entries()) {
+    const head = `[${i + 1}/${steps.length}] ${step.name}`;
     const done = step.done === undefined ? false : await step.done();
-    if (done === false) pending.push(step);
-    else skipped.set(step, done);
-  }
-  let leftS = pending.reduce((sum, step) => sum + step.estimateS, 0);
-  let index = 0;
-  for (const step of steps) {
-    index++;
-    const head = `[${index}/${steps.length}] ${step.name}`;
-    if (skipped.has(step)) {
-      console.error(`${head}: ${skipped.get(step)}`);
-      continue;
+    if (done !== false) {
+      console.error(`${head}: ${done}`);
+    } else {
+      console.error(
+        `${head} (usually ${seconds(step.estimateS * 1000)}; at most ${seconds(leftS * 1000)} left)`,
+      );
+      const start = Date.now();
+      const remark = await step.run();
+      console.error(`      done in ${seconds(Date.now() - start)}${remark ? `: ${remark}` : ""}`);
     }
-    console.error(
-      `${head} (usually ${seconds(step.estimateS * 1000)}; ${seconds(leftS * 1000)} left in all)`,
-    );
-    const start = Date.now();
-    const remark = await step.run();
     leftS -= step.estimateS;
-    console.error(`      done in ${seconds(Date.now() - start)}${remark ? `: ${remark}` : ""}`);
   }
 }
 
