@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { beforeAll, expect, it } from "vitest";
 import { describeCommand, type Running, writeDisks } from "./run.js";
 
-const IMAGES = 12;
+const IMAGES = 9;
 
 describeCommand("interrupted grade", ({ path, run, start, files }) => {
   const args = (out: string): string[] => [
@@ -57,7 +57,7 @@ describeCommand("interrupted grade", ({ path, run, start, files }) => {
     expect(again.stderr).toContain(`${IMAGES} of ${IMAGES} images, ${resumed.length} finished before`);
   }
 
-  it("stops at SIGINT with status 130, keeps what is finished, and goes on", async () => {
+  it.concurrent("stops at SIGINT with status 130, keeps what is finished, and goes on", async () => {
     const running = start(...args("int"));
     await twoFinished("int", running);
     running.child.kill("SIGINT");
@@ -70,7 +70,7 @@ describeCommand("interrupted grade", ({ path, run, start, files }) => {
     await goesOn("int");
   });
 
-  it("goes on after kill -9", async () => {
+  it.concurrent("goes on after kill -9", async () => {
     const running = start(...args("kill"));
     await twoFinished("kill", running);
     running.child.kill("SIGKILL");
@@ -78,7 +78,7 @@ describeCommand("interrupted grade", ({ path, run, start, files }) => {
     await goesOn("kill");
   });
 
-  it("ends at once at the second SIGINT", async () => {
+  it.concurrent("ends at once at the second SIGINT", async () => {
     const running = start(...args("twice"));
     await twoFinished("twice", running);
     running.child.kill("SIGINT");

@@ -20,12 +20,12 @@ describeCommand("train and export", ({ run, start, path, files }) => {
     await run(..."dataset synthesize --out ds --train 2 --valid 1 --test 0 --size 64 --seed 5".split(" "));
   });
 
-  it("lists every option", async () => {
+  it.concurrent("lists every option", async () => {
     const { status, stdout } = await run("train", "--options");
     expect([status, stdout]).toEqual([0, expect.stringContaining("| `net.width` |")]);
   });
 
-  it("refuses wrong configurations, missing data and folders that are no run", async () => {
+  it.concurrent("refuses wrong configurations, missing data and folders that are no run", async () => {
     await writeFile(path("wrong.yaml"), "train:\n  batch: none\n  colour: red\n");
     const [config, data, runFolder, noRun] = await Promise.all([
       run("train", "--data", "ds", "--run", "no", "--config", "wrong.yaml"),
@@ -51,7 +51,7 @@ describeCommand("train and export", ({ run, start, path, files }) => {
 
   const torch = isTorchAvailable();
   describe.skipIf(!torch)(torch ? "with libtorch" : "with libtorch (skipped: the addon is not built)", () => {
-    it("trains, exports and grades with the model", async () => {
+    it.concurrent("trains, exports and grades with the model", async () => {
       const trained = await run(...TRAIN, "--run", "run", "--set", "train.phases=[{epochs: 1}]", "--json");
       expect([trained.status, trained.stderr]).toEqual([0, expect.stringContaining("epoch 1/1")]);
       expect(JSON.parse(trained.stdout)).toMatchObject({ runDir: "run", epochs: 1 });
@@ -72,7 +72,7 @@ describeCommand("train and export", ({ run, start, path, files }) => {
       expect(await files("out")).toEqual(["a.json"]);
     });
 
-    it("stops at SIGINT with status 130 and resumes", async () => {
+    it.concurrent("stops at SIGINT with status 130 and resumes", async () => {
       const args = [...TRAIN, "--run", "long", "--set", "train.phases=[{epochs: 4000}]"];
       const running = start(...args);
       const log = async () => await readFile(path("long/log.jsonl"), "utf8").catch(() => "");
