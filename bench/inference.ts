@@ -19,7 +19,6 @@ import {
   declareParameters,
   describeModel,
   exportOnnx,
-  type Rewrite,
   type StateDict,
   summarize,
 } from "@renograde/nn";
@@ -36,7 +35,7 @@ import {
 
 const threads = Number(process.argv[2] ?? availableParallelism());
 const rounds = Number(process.argv[3] ?? 7);
-const REWRITES: readonly Rewrite[] = ["reorder", "full"];
+const REWRITES = ["reorder", "full"] as const;
 const STRIDE = 97;
 
 interface Answer {

@@ -46,7 +46,7 @@ import {
 
 const threads = Number(process.argv[2] ?? availableParallelism());
 const rounds = Number(process.argv[3] ?? 5);
-const rewrite = (process.argv[4] ?? "reorder") as Rewrite;
+const rewrite = (process.argv[4] ?? "split") as Rewrite;
 const network = createNetwork("chr-net", { rewrite });
 
 interface Answer {

@@ -142,7 +142,7 @@ describe.each(["paper", "reference"] as const)("CHR-Net against PyTorch, preset 
     });
   });
 
-  it.each(["reorder", "full"] as const)("gives the same maps with rewrite %s", (rewrite) => {
+  it.each(["split", "full"] as const)("gives the same maps with rewrite %s", (rewrite) => {
     const network = createNetwork("chr-net", { preset, width, rewrite });
     const F = new ReferenceBackend(formulaState(network));
     const { maps } = network.infer(F, F.tensor([2, 3, side, side], image));
@@ -156,7 +156,7 @@ describe.each(["paper", "reference"] as const)("CHR-Net against PyTorch, preset 
   });
 
   describeTorch("while training", () => {
-    it.each(["none", "reorder", "full"] as const)(
+    it.each(["none", "split", "full"] as const)(
       "loss, gradients and running statistics, rewrite %s",
       (rewrite) => {
         const network = createNetwork("chr-net", { preset, width, rewrite });

@@ -8,11 +8,12 @@ import type { Backend } from "../backend.js";
 import { conv, convWeight } from "./conv.js";
 
 /**
- * Which exact rewrites to compute with. The parameters are the same in all three.
+ * Which exact rewrites to compute with. The parameters are the same in all.
  * `none`: as the authors' code. `reorder`: spec/network.md §3.5 and §9, small convolutions before upsampling.
- * `full`: also §11 (a) convolutions over up2 at low resolution and (b) the head's 1×1 split by resolution.
+ * `split`: also §11 (b), the head's 1×1 split by resolution; fastest for training on libtorch.
+ * `full`: also §11 (a), convolutions over up2 at low resolution; fastest in ONNX Runtime.
  */
-export type Rewrite = "none" | "reorder" | "full";
+export type Rewrite = "none" | "reorder" | "split" | "full";
 
 /** Channels of the enlarged map, of the map joined behind it (0 = none), and of the result. */
 export interface UpConvSpec {

@@ -27,7 +27,7 @@ describe.each([...networks.keys()])("%s", (name) => {
     ["batch statistics", true, SIDE],
   ] as const)("gives the same with every exact rewrite, %s", (_, training, side) => {
     const plain = run(name, { rewrite: "none" }, training, side);
-    for (const rewrite of ["reorder", "full"] as const) {
+    for (const rewrite of ["reorder", "split", "full"] as const) {
       const other = run(name, { rewrite }, training, side);
       expect(same(other.outputs.maps, plain.outputs.maps)).toBeLessThan(1e-9);
       if (plain.outputs.tasks) expect(same(other.outputs.tasks!, plain.outputs.tasks)).toBeLessThan(1e-9);

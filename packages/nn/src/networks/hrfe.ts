@@ -108,7 +108,7 @@ function head<T>(
   const mix = F.scope("mix");
   const mixConv = mix.scope("conv");
   let f: T;
-  if (net.rewrite === "full") {
+  if (net.rewrite === "split" || net.rewrite === "full") {
     // A 1×1 over joined maps is the sum of three 1×1, each at the resolution of its map (§11, rewrite b).
     const weight = convWeight(mixConv, spec);
     const f1 = mixConv.conv2d(s1, F.slice(weight, 1, 0, sizes[0]), null);

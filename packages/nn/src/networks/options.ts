@@ -59,7 +59,7 @@ const PAPER: ResolvedNetOptions = {
   aux100x: "decimate",
   width: 1,
   classes: RCC_CLASSES,
-  rewrite: "reorder",
+  rewrite: "split",
 };
 
 /** Values of every option under each preset. */
@@ -88,7 +88,7 @@ const CHOICES: { readonly [K in keyof ResolvedNetOptions]?: readonly ResolvedNet
   compositeRelu: [true, false],
   auxBlock: ["simple", "res"],
   aux100x: ["decimate", "area"],
-  rewrite: ["none", "reorder", "full"],
+  rewrite: ["none", "reorder", "split", "full"],
 };
 
 /**
