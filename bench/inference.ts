@@ -5,7 +5,7 @@
  *     npx tsx --conditions=source bench/inference.ts [threads] [rounds]
  *
  * Needs Python with torch (Debian: python3-torch; `RENOGRADE_PYTHON` chooses it) and a C++ compiler. Writes
- * bench/results/inference.md.
+ * bench/results/inference-<threads>-threads.md.
  *
  * @module
  */
@@ -120,7 +120,7 @@ try {
     return `| ${name} | ${(macs / 1e9).toFixed(1)} | ${spread(seconds, 2)} | ${(1 / median(seconds)).toFixed(3)} | ${rate.toFixed(1)} | ${(rate / peak).toFixed(2)} | ${spread(ratios, 2)} |`;
   };
   writeResult(
-    "inference",
+    `inference-${threads}-threads`,
     `# Grading speed, CHR-Net at full width, fp32, one 262 x 262 window
 
 ${describeMachine()}; ${new Date().toISOString().slice(0, 10)}.
