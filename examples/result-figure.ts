@@ -18,7 +18,7 @@ const [model = "models/chr-net-synthetic.onnx", out = "docs/images/result.png", 
   process.argv.slice(2);
 const [size, view] = [Number(side), Number(crop)];
 
-const section = synthesizeSection({ width: size, height: size, seed: 2021 });
+const section = synthesizeSection({ width: size, height: size, seed: 2047 });
 const { image, labels, types } = section;
 const pixelSize = { mpp: section.options.mpp, source: "as drawn" };
 const { session, metadata } = await openOnnxModel(model);

@@ -17,7 +17,7 @@ const renograde = (...args) => run(process.execPath, [cli, ...args], { show: tru
 await runMain(async () => {
   requireNode();
   mkdirSync(out, { recursive: true });
-  const seed = "2021";
+  const seed = "2047";
   const image = join(section, "images", "synthetic-section.png");
   await runSteps([
     npmStep,
