@@ -12,7 +12,7 @@ import {
   npmStep,
   requireNode,
 } from "./lib/setup-steps.mjs";
-import { root, run, runMain, runSteps, StepError } from "./lib/steps.mjs";
+import { root, run, runMain, runSteps, StepError, together } from "./lib/steps.mjs";
 
 const report = join(root, ".cache", "vitest.json");
 
@@ -41,13 +41,23 @@ await runMain(async () => {
     libtorchStep,
     chromiumStep,
     buildStep,
-    addonStep,
-    {
-      name: "Checking format and lint",
-      estimateS: 3,
-      run: () => run("npx", ["biome", "check", "--error-on-warnings", "."]),
-    },
-    { name: "Checking types", estimateS: 15, run: () => run("npx", ["tsc", "-p", "tsconfig.check.json"]) },
+    together(
+      addonStep,
+      {
+        name: "checking format and lint",
+        estimateS: 3,
+        run: async () => {
+          await run("npx", ["biome", "check", "--error-on-warnings", "."]);
+        },
+      },
+      {
+        name: "checking types",
+        estimateS: 15,
+        run: async () => {
+          await run("npx", ["tsc", "-p", "tsconfig.check.json"]);
+        },
+      },
+    ),
   ]);
   console.error("Running the tests (usually 90 s)");
   mkdirSync(join(root, ".cache"), { recursive: true });

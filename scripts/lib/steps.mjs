@@ -50,6 +50,30 @@ export async function runSteps(steps) {
 }
 
 /**
+ * Joins steps that do not depend on each other into one that runs them side by side.
+ *
+ * @param {...Step} steps
+ * @returns {Step}
+ */
+export function together(...steps) {
+  const isDone = async (step) => (step.done === undefined ? false : await step.done());
+  return {
+    name: steps.map((step) => step.name).join("; "),
+    estimateS: Math.max(...steps.map((step) => step.estimateS)),
+    done: async () => {
+      const done = await Promise.all(steps.map(isDone));
+      return done.includes(false) ? false : done.join("; ");
+    },
+    run: async () => {
+      const remarks = await Promise.all(
+        steps.map(async (step) => ((await isDone(step)) === false ? await step.run() : undefined)),
+      );
+      return remarks.filter((remark) => typeof remark === "string").join("; ");
+    },
+  };
+}
+
+/**
  * Runs a command; its output goes to a log file and is shown only when it fails (or always, with `show`).
  *
  * @param {string} command
