@@ -6,11 +6,12 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { loadTorch, manualSeed, op, setThreads, tensor, tidy } from "@renograde/torch";
+import { multiplyAddPeak } from "./lib/machine.js";
 
 interface Result {
   readonly version: string;
@@ -82,22 +83,10 @@ function theirs(): Result {
   return JSON.parse(output) as Result;
 }
 
-/** GMAC/s of multiply-adds on registers. */
-function peak(): number {
-  const program = join(tmpdir(), `renograde-fma-${process.pid}`);
-  const source = join(repository, "bench/lib/fma-peak.cc");
-  execFileSync("c++", ["-O2", "-march=native", "-pthread", source, "-o", program]);
-  try {
-    const output = execFileSync(program, [`${threads}`], { encoding: "utf8" });
-    return (JSON.parse(output) as { gmacPerSecond: number }).gmacPerSecond;
-  } finally {
-    rmSync(program);
-  }
-}
-
 setThreads(threads);
 const results: { a: Result; b: Result; fma: number }[] = [];
-for (let round = 0; round < rounds; round++) results.push({ a: ours(), b: theirs(), fma: peak() });
+for (let round = 0; round < rounds; round++)
+  results.push({ a: ours(), b: theirs(), fma: multiplyAddPeak(threads) });
 const { version } = results[0]!.a;
 const pythonVersion = results[0]!.b.version;
 const fma = Math.max(...results.map((r) => r.fma));
