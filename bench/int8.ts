@@ -12,7 +12,6 @@ import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import {
-  createRandom,
   type DatasetMetrics,
   evaluateImage,
   type ImageMetrics,
@@ -22,9 +21,10 @@ import {
 import type { ModelMetadata } from "@renograde/formats";
 import { gradeImage, RANGE_METHODS } from "@renograde/grading";
 import { openOnnxModel, type QuantizeSummary, quantizeModel } from "@renograde/grading/node";
-import { createNetwork, declareParameters, describeModel, exportOnnx, initState } from "@renograde/nn";
+import { exportOnnx } from "@renograde/nn";
 import { synthesizeSection } from "@renograde/training";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession } from "onnxruntime-node";
+import { randomNetwork } from "./lib/random-network.js";
 
 const repository = new URL("../", import.meta.url).pathname;
 const modelPath = process.argv[2] ?? join(repository, "models/chr-net-synthetic.onnx");
@@ -54,21 +54,7 @@ function calibrationImages(count: number): RgbImage[] {
 
 /** Times the network with random weights; rows of the table. */
 async function timeNetworks(): Promise<string[]> {
-  const network = createNetwork("chr-net", { width, gcInit: "xavier" });
-  const state = initState(declareParameters(network), 1);
-  for (const [name, { data }] of state) if (/bn2\.weight$/.test(name)) data.fill(0.1);
-  const metadata = describeModel(network, state, {
-    name: "bench",
-    mpp: 0.25,
-    training: { data: "none", synthetic: true, seed: 1, epochs: 0, steps: 0, scores: {}, scoresOn: "" },
-    licence: "CC0-1.0",
-    intendedUse: "research use only",
-    renogradeVersion: "0.1.0",
-  });
-  const { window } = network.geometry;
-  const random = createRandom(1, "bench");
-  const pixels = Float32Array.from({ length: 3 * window * window }, () => random.next());
-  const image = new Tensor("float32", pixels, [1, 3, window, window]);
+  const { network, state, metadata, image } = randomNetwork(width);
 
   const runs: { name: string; path: string; session: InferenceSession; wallMs: number[]; cpuMs: number[] }[] =
     [];

@@ -7,17 +7,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { performance } from "node:perf_hooks";
-import { createRandom } from "@renograde/core";
-import {
-  createNetwork,
-  DEFAULT_EXPORT_REWRITE,
-  declareParameters,
-  describeModel,
-  exportOnnx,
-  initState,
-  summarize,
-} from "@renograde/nn";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { DEFAULT_EXPORT_REWRITE, exportOnnx, summarize } from "@renograde/nn";
+import { InferenceSession } from "onnxruntime-node";
+import { randomNetwork } from "./lib/random-network.js";
 
 const THREADS = 2;
 const REWRITES = ["none", "reorder", "full"] as const;
@@ -25,21 +17,8 @@ const rounds = Number(process.argv[2] ?? 8);
 const width = Number(process.argv[3] ?? 1);
 const repository = new URL("../", import.meta.url).pathname;
 
-const network = createNetwork("chr-net", { width, gcInit: "xavier" });
-const state = initState(declareParameters(network), 1);
-for (const [name, { data }] of state) if (/bn2\.weight$/.test(name)) data.fill(0.1);
-const metadata = describeModel(network, state, {
-  name: "bench",
-  mpp: 0.25,
-  training: { data: "none", synthetic: true, seed: 1, epochs: 0, steps: 0, scores: {}, scoresOn: "" },
-  licence: "CC0-1.0",
-  intendedUse: "research use only",
-  renogradeVersion: "0.1.0",
-});
+const { network, state, metadata, image } = randomNetwork(width);
 const { window } = network.geometry;
-const random = createRandom(1, "bench");
-const pixels = Float32Array.from({ length: 3 * window * window }, () => random.next());
-const image = new Tensor("float32", pixels, [1, 3, window, window]);
 
 const runs = [];
 for (const rewrite of REWRITES) {

@@ -14,14 +14,13 @@ import {
   listOf,
   pathOf,
   positiveNumber,
-  printResult,
   wholeNumber,
 } from "../context.js";
 import { resolveModel } from "../models.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
 import { counted, type Stage } from "../progress.js";
-import { gradeTable } from "../tables.js";
+import { printSummary } from "../summary.js";
 
 interface GradeOptions {
   readonly out: string;
@@ -106,11 +105,7 @@ async function grade(context: Context, inputs: string[], options: GradeOptions):
   const all = counted(summary.images.length + summary.failures.length, "image");
   const resumed = summary.images.filter((image) => image.resumed).length;
   stage?.end(`${summary.images.length} of ${all}${resumed > 0 ? `, ${resumed} finished before` : ""}`);
-  await printResult(context, options.json, { outDir: options.out, ...summary }, () =>
-    gradeTable(summary, scheme, options.out),
-  );
-  for (const failure of summary.failures) context.progress.error(failure.message);
-  if (summary.failures.length > 0) context.exitCode = 1;
+  await printSummary(context, summary, scheme, options);
 }
 
 /** Registers `renograde grade`. */

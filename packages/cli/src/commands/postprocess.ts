@@ -14,12 +14,11 @@ import {
   listOf,
   pathOf,
   positiveNumber,
-  printResult,
 } from "../context.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
-import { gradeTable } from "../tables.js";
+import { printSummary } from "../summary.js";
 
 const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const satisfies readonly ImageFormat[];
 
@@ -46,11 +45,7 @@ async function postprocess(context: Context, inputs: string[], options: Postproc
     onProgress: (done, total) => stage.update(done, total),
   });
   stage.end(counted(summary.images.length, "map"));
-  await printResult(context, options.json, { outDir: options.out, ...summary }, () =>
-    gradeTable(summary, RCC_CLASSES, options.out),
-  );
-  for (const failure of summary.failures) context.progress.error(failure.message);
-  if (summary.failures.length > 0) context.exitCode = 1;
+  await printSummary(context, summary, RCC_CLASSES, options);
 }
 
 /** Registers `renograde postprocess`. */
