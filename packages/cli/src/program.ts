@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, CommanderError, Help } from "commander";
-import { registerDataset } from "./commands/dataset.js";
+import { registerDataset } from "./commands/dataset/index.js";
 import { registerDoctor } from "./commands/doctor.js";
 import { registerEvaluate } from "./commands/evaluate.js";
 import { registerExport } from "./commands/export.js";
