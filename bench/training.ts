@@ -75,7 +75,7 @@ function serve(): void {
         binary: of(ids.map((v) => Math.min(1, v))),
         task1: of(mergeClassIds(ids, task1.merge)),
         task2: of(mergeClassIds(ids, task2.merge)),
-        final: of(ids),
+        classes: of(ids),
         distance: tensor(new Float32Array(side * side).fill(0.3), [1, 1, side, side]),
       };
       const { total } = trainingLoss(F, network, network.train(F, tensor(pixels, [1, 3, 262, 262])), targets);

@@ -172,7 +172,7 @@ describe.each(["paper", "reference"] as const)("CHR-Net against PyTorch, preset 
             binary: target(classes.map((c) => Math.min(1, c))),
             task1: target(mergeClassIds(classes, task1.merge)),
             task2: target(mergeClassIds(classes, task2.merge)),
-            final: target(classes),
+            classes: target(classes),
             distance: torch.tensor(distance, [2, 1, output, output], { dtype: "float64" }),
           };
           const { total } = trainingLoss(F, network, network.train(F, x), targets);

@@ -29,7 +29,7 @@ function targets(dtype: "float32" | "float64") {
     binary: ids(2),
     task1: ids(4),
     task2: ids(4),
-    final: ids(5),
+    classes: ids(5),
     distance: torch.tensor(randomImage([2, 1, 16, 16], 9), [2, 1, 16, 16], { dtype }),
   };
 }

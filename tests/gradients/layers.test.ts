@@ -151,7 +151,7 @@ describeTorch("gradients against finite differences", () => {
           distance: distance!,
           task1: task1!,
           task2: task2!,
-          final: final!,
+          classes: final!,
         };
         return { y: trainingLoss(F, network, network.train(F, x!), targets, lossOptions).total };
       };

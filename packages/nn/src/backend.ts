@@ -17,6 +17,16 @@ export const ONNX_OPSET = 17;
 export type Init =
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "xavier" }
+  /**
+   * Normal with variance `gain / fan`, fan = k²·Cin (`in`) or k²·Cout (`out`) of a weight `[Cout, Cin, k, k]`;
+   * `truncated`: drawn again beyond two standard deviations. Kaiming: gain 2.
+   */
+  | {
+      readonly kind: "normal";
+      readonly fan: "in" | "out";
+      readonly gain: number;
+      readonly truncated?: boolean;
+    }
   /** Given values, row-major, for weights with a meaning (spec/network.md §9, `fusionInit: "product"`). */
   | { readonly kind: "values"; readonly values: readonly number[] };
 

@@ -51,6 +51,7 @@ it("exports these names and no others", () => {
       "permuteShape",
       "poolShape",
       "reduceShape",
+      "requireTarget",
       "reshapeShape",
       "residualBlock",
       "resolveAxis",

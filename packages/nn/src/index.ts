@@ -29,3 +29,4 @@ export * from "./shape/rules.js";
 export * from "./shape/shape-backend.js";
 export * from "./shape/summary.js";
 export * from "./state.js";
+export * from "./targets.js";

@@ -1,11 +1,12 @@
 import { RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
-import { type LossOptions, mergeClassIds, softDice, trainingLoss } from "./losses.js";
+import { type LossOptions, softDice, trainingLoss } from "./losses.js";
 import type { TrainingOutputs } from "./networks/network.js";
 import { createNetwork } from "./networks/registry.js";
 import { ReferenceBackend } from "./reference/reference-backend.js";
 import type { Tensor } from "./reference/tensor.js";
 import { ShapeBackend } from "./shape/shape-backend.js";
+import { mergeClassIds } from "./targets.js";
 
 const F = new ReferenceBackend(new Map());
 const network = createNetwork("chr-net");
@@ -31,7 +32,7 @@ const targets = {
   distance: F.tensor([1, 1, 2, 2], [0, 0, 0, 1]),
   task1: ids(0, 1, 2, 3),
   task2: ids(1, 1, 1, 1),
-  final: ids(1, 1, 0, 0),
+  classes: ids(1, 1, 0, 0),
 };
 const EXPECTED = {
   bc: Math.log(2),
@@ -49,7 +50,7 @@ describe("trainingLoss (spec/training.md §1)", () => {
     expect([...terms.keys()]).toEqual(["bc", "dist", "mc1", "mc2", "mcf"]);
     for (const [name, term] of terms) {
       expect(term.dims).toEqual([]);
-      expect(term.data[0], name).toBeCloseTo(EXPECTED[name], 12);
+      expect(term.data[0], name).toBeCloseTo(EXPECTED[name as keyof typeof EXPECTED], 12);
     }
   });
 
@@ -71,7 +72,7 @@ describe("trainingLoss (spec/training.md §1)", () => {
       const S = new ShapeBackend();
       const net = createNetwork(name, { width: 0.125, rewrite });
       const map = S.input([2, 16, 16]);
-      const all = { binary: map, task1: map, task2: map, final: map, distance: S.input([2, 1, 16, 16]) };
+      const all = { binary: map, task1: map, task2: map, classes: map, distance: S.input([2, 1, 16, 16]) };
       const loss = trainingLoss(S, net, net.train(S, S.input([2, 3, 22, 22])), all);
       expect([...loss.terms.keys()]).toEqual(expected);
       expect(loss.total.dims).toEqual([]);
@@ -79,7 +80,7 @@ describe("trainingLoss (spec/training.md §1)", () => {
   });
 
   it("names a missing target", () => {
-    expect(() => trainingLoss(F, network, outputs, { final: targets.final })).toThrow(
+    expect(() => trainingLoss(F, network, outputs, { classes: targets.classes })).toThrow(
       "targets.binary: needed by this network's loss but not given",
     );
   });
@@ -89,7 +90,7 @@ describe("trainingLoss (spec/training.md §1)", () => {
       softDice(F, outputs.binaryLogits!, targets.binary, 2),
       softDice(F, F.upsampleNearest(outputs.task1Logits!, 2), targets.task1, 4),
       softDice(F, F.upsampleNearest(outputs.task2Logits!, 2), targets.task2, 4),
-      softDice(F, F.upsampleNearest(outputs.finalLogits, 2), targets.final, 5),
+      softDice(F, F.upsampleNearest(outputs.finalLogits!, 2), targets.classes, 5),
     ].reduce((sum, term) => sum + term.data[0]!, 0);
     expect(total({ dice: true })).toBeCloseTo(total() + dice, 12);
   });

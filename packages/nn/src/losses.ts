@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { taskChannels, UsageError } from "@renograde/core";
+import { taskChannels } from "@renograde/core";
 import type { Backend } from "./backend.js";
 import type { Network, TrainingOutputs } from "./networks/network.js";
+import { requireTarget, type TargetName, type Targets } from "./targets.js";
 
 /** Weights of the terms and the optional Dice terms. */
 export interface LossOptions {
@@ -24,31 +25,15 @@ export interface LossOptions {
   readonly dice?: boolean;
 }
 
-/** Targets; only those of the network's outputs are read. Class ids `[N, H, W]`, spec/network.md §10. */
-export interface LossTargets<T> {
-  /** 0 background, 1 nucleus. */
-  readonly binary?: T;
-  /** `[N, 1, H, W]` in 0…1. */
-  readonly distance?: T;
-  readonly task1?: T;
-  readonly task2?: T;
-  readonly final: T;
-}
-
-/** Name of a term of eq. 1. */
-export type LossTerm = "bc" | "dist" | "mc1" | "mc2" | "mcf";
-
 /** The loss and its unweighted terms, all of shape `[]`. */
 export interface Loss<T> {
   readonly total: T;
-  /** In the order bc, dist, mc1, mc2, mcf; those the network has. */
-  readonly terms: ReadonlyMap<LossTerm, T>;
+  /** By short name, in the order logs show them: for the CHR-Net family those it has of bc, dist, mc1, mc2, mcf. */
+  readonly terms: ReadonlyMap<string, T>;
 }
 
-/** Ids of a task or of the binary branch for given class ids: `merge[id]` (spec/network.md §10). */
-export function mergeClassIds(ids: ArrayLike<number>, merge: readonly number[]): Uint8Array {
-  return Uint8Array.from(ids, (id) => merge[id]!);
-}
+/** Terms of eq. 1. */
+type FamilyTerm = "bc" | "dist" | "mc1" | "mc2" | "mcf";
 
 /**
  * L = λ_bc·L_bc + λ_dist·L_dist + λ_mc1·L_mc1 + λ_mc2·L_mc2 + λ_mcf·L_mcf over the terms whose outputs exist: all five
@@ -61,33 +46,35 @@ export function trainingLoss<T>(
   F: Backend<T>,
   network: Pick<Network, "options">,
   outputs: TrainingOutputs<T>,
-  targets: LossTargets<T>,
+  targets: Targets<T>,
   options: LossOptions = {},
 ): Loss<T> {
   const full = (logits: T): T => (outputs.classStride === 2 ? F.upsampleNearest(logits, 2) : logits);
   const { classes, tasks } = network.options.classes;
-  const classLoss = (logits: T, target: T | undefined, name: string, channels: number): T => {
-    const ids = required(target, name);
+  const classLoss = (logits: T, name: TargetName, channels: number): T => {
+    const ids = requireTarget(targets, name);
     const entropy = F.crossEntropy(logits, ids);
     return options.dice ? F.add(entropy, softDice(F, logits, ids, channels)) : entropy;
   };
-  const terms = new Map<LossTerm, T>();
+  const terms = new Map<FamilyTerm, T>();
   if (outputs.binaryLogits !== undefined) {
-    terms.set("bc", classLoss(outputs.binaryLogits, targets.binary, "binary", 2));
+    terms.set("bc", classLoss(outputs.binaryLogits, "binary", 2));
   }
   if (outputs.distance !== undefined) {
-    const difference = F.abs(F.sub(outputs.distance, required(targets.distance, "distance")));
+    const difference = F.abs(F.sub(outputs.distance, requireTarget(targets, "distance")));
     terms.set("dist", F.reshape(F.mean(difference, [0, 1, 2, 3]), []));
   }
   if (outputs.task1Logits !== undefined) {
-    terms.set("mc1", classLoss(full(outputs.task1Logits), targets.task1, "task1", taskChannels(tasks[0])));
+    terms.set("mc1", classLoss(full(outputs.task1Logits), "task1", taskChannels(tasks[0])));
   }
   if (outputs.task2Logits !== undefined) {
-    terms.set("mc2", classLoss(full(outputs.task2Logits), targets.task2, "task2", taskChannels(tasks[1])));
+    terms.set("mc2", classLoss(full(outputs.task2Logits), "task2", taskChannels(tasks[1])));
   }
-  terms.set("mcf", classLoss(full(outputs.finalLogits), targets.final, "final", classes.length + 1));
+  if (outputs.finalLogits !== undefined) {
+    terms.set("mcf", classLoss(full(outputs.finalLogits), "classes", classes.length + 1));
+  }
 
-  const lambdas: Record<LossTerm, number> = {
+  const lambdas: Record<FamilyTerm, number> = {
     bc: options.lambdaBc ?? 1,
     dist: options.lambdaDist ?? 2,
     mc1: options.lambdaMc1 ?? 1,
@@ -113,10 +100,4 @@ export function softDice<T>(F: Backend<T>, logits: T, target: T, classes: number
   const both = F.affine(F.add(total(p), total(t)), 1, 1e-3);
   const perChannel = F.affine(F.div(shared, both), -1, 1);
   return F.reshape(F.sum(perChannel, [0, 1, 2, 3]), []);
-}
-
-function required<T>(target: T | undefined, name: string): T {
-  if (target === undefined)
-    throw new UsageError(`targets.${name}: needed by this network's loss but not given`);
-  return target;
 }

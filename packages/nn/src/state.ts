@@ -39,8 +39,18 @@ function initialValues(spec: ParameterSpec, seed: number): Float32Array {
     return data;
   }
   const [out = 1, cin = 1, ...kernel] = spec.shape;
-  const limit = Math.sqrt(6 / (elements(kernel) * (cin + out)));
   const random = createRandom(seed, "init", spec.name);
+  if (spec.init.kind === "normal") {
+    const { fan, gain, truncated = false } = spec.init;
+    const deviation = Math.sqrt(gain / (elements(kernel) * (fan === "in" ? cin : out)));
+    for (let i = 0; i < data.length; i++) {
+      let z = random.normal();
+      while (truncated && Math.abs(z) > 2) z = random.normal();
+      data[i] = z * deviation;
+    }
+    return data;
+  }
+  const limit = Math.sqrt(6 / (elements(kernel) * (cin + out)));
   for (let i = 0; i < data.length; i++) data[i] = random.uniform(-limit, limit);
   return data;
 }

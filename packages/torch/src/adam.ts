@@ -21,6 +21,11 @@ export interface AdamOptions {
    * step = lr·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε).
    */
   readonly epsMode?: "torch" | "tf";
+  /**
+   * λ of an L2 term ½λΣ‖W‖² over the kernels (tensors of two or more axes), added to their gradients
+   * (spec/baselines.md §3, §5, §7). Default 0.
+   */
+  readonly weightDecay?: number;
 }
 
 /** Everything Adam remembers, by parameter name. */
@@ -58,8 +63,8 @@ export class Adam {
   /** @param parameters - by name; frozen ones may be among them */
   constructor(parameters: ReadonlyMap<string, Tensor>, options: AdamOptions = {}) {
     this.parameters = new Map(parameters);
-    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, epsMode = "torch" } = options;
-    this.#options = { beta1, beta2, eps, epsMode };
+    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, epsMode = "torch", weightDecay = 0 } = options;
+    this.#options = { beta1, beta2, eps, epsMode, weightDecay };
   }
 
   /**
@@ -72,7 +77,7 @@ export class Adam {
   }
 
   #step(learningRate: number): number {
-    const { beta1, beta2, eps, epsMode } = this.#options;
+    const { beta1, beta2, eps, epsMode, weightDecay } = this.#options;
     const values: Tensor[] = [];
     const gradients: Tensor[] = [];
     const first: Tensor[] = [];
@@ -94,6 +99,11 @@ export class Adam {
       corrections.push(correction2);
     }
     if (values.length === 0) return 0;
+    if (weightDecay > 0) {
+      for (const [i, value] of values.entries()) {
+        if (value.shape.length > 1) op("add_.Tensor", [gradients[i]!, value], { alpha: weightDecay });
+      }
+    }
     call("_foreach_mul_.Scalar", [first, beta1]);
     call("_foreach_add_.List", [first, gradients], { alpha: 1 - beta1 });
     call("_foreach_mul_.Scalar", [second, beta2]);

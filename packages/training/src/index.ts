@@ -25,4 +25,5 @@ export * from "./synthesis/index.js";
 export * from "./targets/augment.js";
 export * from "./targets/batch.js";
 export * from "./targets/patch-source.js";
+export * from "./targets/target-kinds.js";
 export * from "./targets/windows.js";

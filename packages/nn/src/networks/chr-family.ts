@@ -6,9 +6,11 @@
 import { DEFAULT_POST_OPTIONS, type PostOptions, taskChannels } from "@renograde/core";
 import type { ModelOutput, OutputChannel } from "@renograde/formats";
 import type { Backend } from "../backend.js";
-import type { ChrForward } from "./chr-net.js";
-import { NOT_FROZEN } from "./freeze.js";
-import type { InferenceOutputs, Network, TrainingOutputs, WindowGeometry } from "./network.js";
+import { trainingLoss } from "../losses.js";
+import type { TargetName } from "../targets.js";
+import type { ChrForward, ClassifiedOutputs } from "./chr-net.js";
+import { isFrozen, NOT_FROZEN } from "./freeze.js";
+import type { InferenceOutputs, Network, WindowGeometry } from "./network.js";
 import type { ResolvedNetOptions } from "./options.js";
 
 /** Window of the whole family (spec/network.md §1). */
@@ -22,6 +24,8 @@ export interface ChrMember {
   readonly tasks: boolean;
   /** Has a distance map; without one, instances are connected components (spec/network.md §12). */
   readonly distance: boolean;
+  /** Has a binary map of its own. */
+  readonly binary: boolean;
 }
 
 /** Settles a family member with its options. */
@@ -35,13 +39,25 @@ export function createChrNetwork(member: ChrMember, options: ResolvedNetOptions)
     geometry: CHR_GEOMETRY,
     outputs: describeOutputs(member, options),
     post,
+    targets: targetsOf(member),
+    isFrozen,
     train: (F, image, freeze = NOT_FROZEN) => member.forward(F, image, options, freeze),
+    loss: (F, image, targets, { loss, freeze = NOT_FROZEN } = {}) =>
+      trainingLoss(F, { options }, member.forward(F, image, options, freeze), targets, loss),
     infer: (F, image) => inferenceOutputs(F, member.forward(F, image, options, NOT_FROZEN)),
   };
 }
 
+function targetsOf(member: ChrMember): TargetName[] {
+  const targets: TargetName[] = [];
+  if (member.binary) targets.push("binary");
+  if (member.distance) targets.push("distance");
+  if (member.tasks) targets.push("task1", "task2");
+  return [...targets, "classes"];
+}
+
 /** Softmaxes, the definitions for absent maps (§12), and upsampling last. */
-function inferenceOutputs<T>(F: Backend<T>, outputs: TrainingOutputs<T>): InferenceOutputs<T> {
+function inferenceOutputs<T>(F: Backend<T>, outputs: ClassifiedOutputs<T>): InferenceOutputs<T> {
   const { finalLogits, task1Logits, task2Logits, classStride } = outputs;
   const half = F.softmax(finalLogits, 1);
   const classes = classStride === 2 ? F.upsampleNearest(half, 2) : half; // [N, K, H, W]

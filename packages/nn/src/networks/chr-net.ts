@@ -20,7 +20,10 @@ export type ChrForward = <T>(
   image: T,
   net: ResolvedNetOptions,
   freeze: FreezeOptions,
-) => TrainingOutputs<T>;
+) => ClassifiedOutputs<T>;
+
+/** Outputs of a family member: every one gives classes. */
+export type ClassifiedOutputs<T> = TrainingOutputs<T> & { readonly finalLogits: T };
 
 type ClassOutputs<T> = Required<
   Pick<TrainingOutputs<T>, "task1Logits" | "task2Logits" | "finalLogits" | "classStride">

@@ -6,7 +6,9 @@
 import { type PostOptions, ShapeError } from "@renograde/core";
 import type { ModelOutput } from "@renograde/formats";
 import type { Backend } from "../backend.js";
-import type { FreezeOptions } from "./freeze.js";
+import type { Loss, LossOptions } from "../losses.js";
+import type { TargetName, Targets } from "../targets.js";
+import type { FreezeOptions, FreezeScope } from "./freeze.js";
 import type { ResolvedNetOptions } from "./options.js";
 
 /** Sizes of a network in pixels. */
@@ -19,26 +21,35 @@ export interface WindowGeometry {
   readonly kept: number;
   /** The output side must be a multiple of this. */
   readonly step: number;
-  /** Input side minus output side. */
+  /** Input side minus output side, an even number: the output is the centre of the input. */
   readonly rim: number;
 }
 
 /**
- * What training looks at. Which fields exist decides which loss terms exist (spec/training.md §1). Logits are
- * kept for the cross-entropies; class logits may be at half resolution (`classStride` 2).
+ * What training looks at. Which fields exist decides which loss terms exist (spec/training.md §1, spec/baselines.md).
+ * Logits are kept for the cross-entropies; class logits may be at half resolution (`classStride` 2).
  */
 export interface TrainingOutputs<T> {
   /** `[N, 2, H, W]`; channel 1 = nucleus. */
   readonly binaryLogits?: T;
-  /** `[N, 1, H, W]` in (0, 1). */
+  /** `[N, 1, H, W]`: in (0, 1), or in pixels (DIST). */
   readonly distance?: T;
   /** `[N, t1, H/classStride, W/classStride]` */
   readonly task1Logits?: T;
   /** `[N, t2, H/classStride, W/classStride]` */
   readonly task2Logits?: T;
   /** `[N, K, H/classStride, W/classStride]`, background first. */
-  readonly finalLogits: T;
+  readonly finalLogits?: T;
   readonly classStride: 1 | 2;
+}
+
+/** What a training step decides beside image and targets. */
+export interface StepSettings {
+  readonly loss?: LossOptions;
+  /** Default {@link NOT_FROZEN}. */
+  readonly freeze?: FreezeOptions;
+  /** Epoch over all phases, from 1; some losses change with it. Default 1. */
+  readonly epoch?: number;
 }
 
 /** What grading reads. */
@@ -59,8 +70,20 @@ export interface Network {
   readonly outputs: readonly ModelOutput[];
   /** Constants of post-processing that fit its outputs. */
   readonly post: PostOptions;
-  /** Forward pass for the losses. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
+  /** Targets its losses read; training makes exactly these. */
+  readonly targets: readonly TargetName[];
+  /** True when the parameter called `name` stands still under `scope`. */
+  isFrozen(name: string, scope: FreezeScope): boolean;
+  /** Forward pass of training; declares every parameter. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
   train<T>(F: Backend<T>, image: T, freeze?: FreezeOptions): TrainingOutputs<T>;
+  /**
+   * Forward pass and losses of one training step.
+   *
+   * @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1
+   * @param targets those of {@link Network.targets}
+   * @throws UsageError when a target is missing
+   */
+  loss<T>(F: Backend<T>, image: T, targets: Targets<T>, settings?: StepSettings): Loss<T>;
   /** Forward pass for grading. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
   infer<T>(F: Backend<T>, image: T): InferenceOutputs<T>;
 }

@@ -22,7 +22,7 @@ function chrMember(
   name: string,
   title: string,
   forward: ChrForward,
-  has: { tasks: boolean; distance: boolean },
+  has: { binary: boolean; tasks: boolean; distance: boolean },
 ): NetworkDefinition {
   return {
     name,
@@ -35,18 +35,25 @@ function chrMember(
 export const networks: ReadonlyMap<string, NetworkDefinition> = new Map(
   [
     chrMember("chr-net", "CHR-Net (MHR+WDist), Gao et al., MICCAI 2021", chrNet, {
+      binary: true,
       tasks: true,
       distance: true,
     }),
     chrMember("mhr-udist", "Table 2: MHR with a U-Net distance branch", mhrUDist, {
+      binary: false,
       tasks: true,
       distance: true,
     }),
     chrMember("mhr", "Table 2: two high-resolution extractors, no segmentation branch", mhr, {
+      binary: false,
       tasks: true,
       distance: false,
     }),
-    chrMember("shr", "Table 2: one high-resolution extractor", shr, { tasks: false, distance: false }),
+    chrMember("shr", "Table 2: one high-resolution extractor", shr, {
+      binary: false,
+      tasks: false,
+      distance: false,
+    }),
   ].map((definition) => [definition.name, definition]),
 );
 

@@ -27,7 +27,26 @@ describe("parseConfig", () => {
     });
     expect(config.data).toMatchObject({ window: 512, step: 256, crop: 262, erodeBoundary: 1 });
     expect(config.train.phases).toEqual([
-      { epochs: 50, lr: 1e-4, lrDrop: 1e-5, lrDropAfter: 25, freeze: "none" },
+      {
+        epochs: 50,
+        lr: 1e-4,
+        lrDrop: 1e-5,
+        lrDropAfter: 25,
+        lrDecay: 1,
+        lrDecayEvery: 10,
+        batch: null,
+        freeze: true,
+      },
+      {
+        epochs: 50,
+        lr: 1e-4,
+        lrDrop: 1e-5,
+        lrDropAfter: 25,
+        lrDecay: 1,
+        lrDecayEvery: 10,
+        batch: 6,
+        freeze: false,
+      },
     ]);
     expect(config.post).toMatchObject({ h: 150, threshold: 40, minArea: 10 });
   });

@@ -5,10 +5,12 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import { ConfigError, type ConfigIssue, FileAccessError } from "@renograde/core";
+import { ConfigError, type ConfigIssue, FileAccessError, isRenogradeError } from "@renograde/core";
+import { createNetwork, type Network } from "@renograde/nn";
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument, stringify } from "yaml";
 import { knownOptions } from "./docs.js";
 import { describeIssues, dotted, type PlacedIssue, quoteValue, toConfigIssue } from "./issues.js";
+import { type Defaults, networkDefaults } from "./network-defaults.js";
 import { REFERENCE_PRESET, type TrainConfig, trainConfigSchema } from "./schema.js";
 
 type Tree = Record<string, unknown>;
@@ -26,6 +28,11 @@ function mergeUnder(over: Tree, under: Tree): Tree {
     else if (isTree(own) && isTree(value)) result[key] = mergeUnder(own, value);
   }
   return result;
+}
+
+/** The settings that belong to the network a raw configuration names. */
+function defaultsOf(raw: Tree): Defaults {
+  return networkDefaults(isTree(raw.net) ? raw.net.network : undefined, raw.regime);
 }
 
 /** One `--set`: the option's keys and its value, which is read as YAML. */
@@ -65,9 +72,9 @@ function applyOverrides(raw: Tree, set: readonly string[], issues: ConfigIssue[]
     } catch {
       value = text.slice(cut + 1);
     }
-    if (path[0] === "train" && path[1] === "phases" && path.length > 2 && !isTree(raw.train)) raw.train = {};
-    if (path[0] === "train" && path[1] === "phases" && path.length > 2 && isTree(raw.train)) {
-      raw.train.phases ??= [{}];
+    if (path[0] === "train" && path[1] === "phases" && path.length > 2) {
+      raw.train ??= {};
+      if (isTree(raw.train)) raw.train.phases ??= structuredClone(defaultsOf(raw).train?.phases ?? [{}]);
     }
     assign(raw, path, value);
     overrides.push({ text, path });
@@ -92,13 +99,30 @@ function positionOf(document: Document, counter: LineCounter, issue: PlacedIssue
   }
 }
 
+/** Window geometry of the configured network; null where its options are impossible, which creating it reports. */
+function geometryOf(config: TrainConfig): Network["geometry"] | null {
+  const { network, ...net } = config.net;
+  try {
+    return createNetwork(network, { ...net, preset: config.preset }).geometry;
+  } catch (error) {
+    if (isRenogradeError(error)) return null;
+    throw error;
+  }
+}
+
 /** Conditions between options, beyond what one option can say. */
 function crossChecks(config: TrainConfig): PlacedIssue[] {
   const issues: PlacedIssue[] = [];
   const bad = (path: string, message: string) =>
     issues.push({ path: path.split("."), message, atKey: false });
   const { crop, window, step } = config.data;
-  if ((crop - 6) % 8 !== 0) bad("data.crop", `expected 8n + 6, such as 262 or 70, received ${crop}`);
+  const geometry = geometryOf(config);
+  if (geometry === null) return issues;
+  const { rim, step: grain, window: usual } = geometry;
+  if (crop <= rim || (crop - rim) % grain !== 0) {
+    const sum = rim === 0 ? `${grain}n` : `${grain}n + ${rim}`;
+    bad("data.crop", `expected ${sum}, such as ${usual}, received ${crop}`);
+  }
   if (window < crop) bad("data.window", `expected at least data.crop = ${crop}, received ${window}`);
   if ((window - crop) % 2 !== 0) {
     bad("data.window", `expected an even difference to data.crop = ${crop}, received ${window}`);
@@ -107,11 +131,18 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
   if ((window - step) % 2 !== 0) {
     bad("data.step", `expected an even difference to data.window = ${window}, received ${step}`);
   }
-  if (config.train.batch % config.train.accumulate !== 0) {
-    bad(
-      "train.accumulate",
-      `expected a divisor of train.batch = ${config.train.batch}, received ${config.train.accumulate}`,
-    );
+  for (const [i, phase] of config.train.phases.entries()) {
+    const batch = phase.batch ?? config.train.batch;
+    const where = phase.batch === null ? "train.batch" : `train.phases.${i}.batch`;
+    for (const name of ["accumulate", "bnGroup"] as const) {
+      const parts = config.train[name];
+      if (parts > 0 && batch % parts !== 0) {
+        bad(`train.${name}`, `expected a divisor of ${where} = ${batch}, received ${parts}`);
+      }
+    }
+  }
+  if (config.train.select === "aPQ" && config.train.evalPq === 0) {
+    bad("train.select", "aPQ needs train.evalPq = 1 or more");
   }
   const sum = config.split.fractions.reduce((a, b) => a + b, 0);
   if (Math.abs(sum - 1) > 1e-6) {
@@ -153,7 +184,8 @@ export function parseConfig(
   }
   const issues: ConfigIssue[] = [];
   const overrides = applyOverrides(parsed, options.set ?? [], issues);
-  const raw = parsed.preset === "reference" ? mergeUnder(parsed, REFERENCE_PRESET) : parsed;
+  const preset = parsed.preset === "reference" ? mergeUnder(parsed, REFERENCE_PRESET) : parsed;
+  const raw = mergeUnder(preset, defaultsOf(parsed));
   const result = trainConfigSchema.safeParse(raw);
   const placed = result.success
     ? crossChecks(result.data)

@@ -135,6 +135,16 @@ const optim = z
     beta2: z.number().min(0).lt(1).default(0.999).describe("Adam β2 (§8)"),
     eps: z.number().positive().default(1e-8).describe("Adam ε (§8)"),
     epsMode: z.enum(["torch", "tf"]).default("torch").describe("place of ε in Adam's step (§8)"),
+    weightDecay: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe("λ of an L2 term ½λΣ‖W‖² over all kernels (spec/baselines.md)"),
+    carryOver: z
+      .boolean()
+      .default(true)
+      .describe("keep Adam's moments from one phase to the next; false starts each phase afresh (§8)"),
   })
   .prefault({});
 
@@ -148,7 +158,24 @@ const phase = z.strictObject({
     .max(100_000)
     .default(25)
     .describe("epochs of this phase with lr; from then on lrDrop. A phase that is not longer never drops"),
-  freeze: z.enum(["none"]).default("none").describe("what does not learn in this phase"),
+  lrDecay: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe("factor on the learning rate after every lrDecayEvery epochs of this phase"),
+  lrDecayEvery: z.int().min(1).max(100_000).default(10).describe("epochs from one lrDecay to the next"),
+  batch: z
+    .int()
+    .min(1)
+    .max(1024)
+    .nullable()
+    .default(null)
+    .describe("patches per step in this phase; null = train.batch"),
+  freeze: z
+    .boolean()
+    .default(false)
+    .describe("the pretrained encoder stands still in this phase; without pretrained weights it learns (§8)"),
 });
 
 const train = z
@@ -166,6 +193,24 @@ const train = z
       .max(1024)
       .default(1)
       .describe("parts a batch is computed in to save memory; batch-norm statistics are per part (§8)"),
+    bnGroup: z
+      .int()
+      .min(0)
+      .max(1024)
+      .default(0)
+      .describe(
+        "patches per batch-norm statistic, as if each group were on a device of its own; 0 = whole batch",
+      ),
+    freezeScope: z
+      .enum(["encoder", "reference"])
+      .default("encoder")
+      .describe("what stands still in phases with freeze: the encoder, or what the authors' code cuts (§13)"),
+    frozenBn: z
+      .enum(["batch", "running"])
+      .default("batch")
+      .describe(
+        "statistics of frozen batch norms: of the batch, with moving averages, or the stored ones (§13)",
+      ),
     phases: z.array(phase).min(1).max(20).prefault([{}]).describe("schedule, one entry per phase (§8)"),
     device: z.string().default("cpu").describe('where to compute: "cpu", "cuda", "cuda:1"'),
     threads: z.int().min(0).max(1024).default(0).describe("threads of the CPU engine; 0 = all"),
@@ -182,6 +227,22 @@ const train = z
       .max(10_000_000)
       .default(500)
       .describe("steps from one `last` checkpoint to the next within an epoch; 0 = only at its end"),
+    keepEvery: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(0)
+      .describe("epochs from one kept checkpoint to the next, beside best and last; 0 = none"),
+    evalPq: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(0)
+      .describe("validated epochs from one full post-processing with PQ and aPQ to the next; 0 = never (§9)"),
+    select: z
+      .enum(["meanDice", "aPQ"])
+      .default("meanDice")
+      .describe("score that selects the best epoch; aPQ needs evalPq (§9)"),
     logEvery: z.int().min(1).max(10_000_000).default(10).describe("steps summed up in one line of log.jsonl"),
   })
   .prefault({});
@@ -284,6 +345,10 @@ export const trainConfigSchema = z.strictObject({
     .enum(["paper", "reference"])
     .default("paper")
     .describe("bundle of choices where paper and code differ; an option given explicitly wins"),
+  regime: z
+    .enum(["paper", "code"])
+    .default("paper")
+    .describe("training settings of the baselines: one regime for all networks, or each network's own code"),
   net,
   loss,
   data,
@@ -310,5 +375,6 @@ export const REFERENCE_PRESET = {
     stridePadding: "tf-same",
   },
   loss: { lambdaDist: 1 },
+  train: { freezeScope: "reference" },
   post: { backgroundIsZero: false },
 } as const;

@@ -11,7 +11,6 @@ import type { TrainConfig } from "../config/schema.js";
 import { type RunState, readCheckpoint } from "../loop/checkpoint.js";
 import { networkOf } from "../loop/engine.js";
 import { type RunInfo, readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
-import { CROP_RIM } from "../targets/batch.js";
 import { packageVersion } from "../version.js";
 
 /** Options of {@link exportRun}. */
@@ -76,7 +75,7 @@ export async function exportRun(
   const info = await readRunInfo(runDir);
   const checkpoint = await readCheckpoint(runPaths(runDir)[which]);
   const network = networkOf(config, info.classes);
-  const output = config.data.crop - CROP_RIM;
+  const output = config.data.crop - network.geometry.rim;
   const metadata: ModelMetadata = {
     ...describeModel(network, checkpoint.network, {
       name: config.model.name,

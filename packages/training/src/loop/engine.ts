@@ -4,16 +4,15 @@
  *
  * @module
  */
-
 import type { ClassScheme } from "@renograde/core";
 import {
   createNetwork,
   declareParameters,
-  type LossTerm,
-  mergeClassIds,
+  type FreezeOptions,
   type Network,
+  NOT_FROZEN,
   type StateDict,
-  trainingLoss,
+  type TargetName,
 } from "@renograde/nn";
 import {
   Adam,
@@ -30,31 +29,40 @@ import {
   tidy,
 } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
-import { type Batch, targetTables } from "../targets/batch.js";
+import { type Batch, targetPart } from "../targets/batch.js";
+import { TARGET_KINDS } from "../targets/target-kinds.js";
 
-/** Loss of a step: eq. 1 and its unweighted terms, means over the batch. */
+/** Loss of a step and its unweighted terms by name, means over the batch. */
 export interface StepLosses {
   readonly total: number;
-  readonly terms: Readonly<Partial<Record<LossTerm, number>>>;
+  readonly terms: Readonly<Record<string, number>>;
+}
+
+/** How a step is taken. */
+export interface StepPlan {
+  readonly lr: number;
+  /** Over all phases, from 1. */
+  readonly epoch: number;
+  readonly freeze: FreezeOptions;
 }
 
 /** A network under training. */
 export interface TrainingEngine {
   readonly network: Network;
-  /** True when the network has a distance map of its own. */
-  readonly hasDistance: boolean;
   /**
    * Forward, backward, and an Adam step when every loss is finite; otherwise nothing is updated but the running
    * statistics.
    *
    * @param count - patches of the batch that are filled
    */
-  step(batch: Batch, count: number, learningRate: number): StepLosses;
-  /** Maps `[count, K+2, output, output]` of the first patches of a batch, with running statistics. */
+  step(batch: Batch, count: number, plan: StepPlan): StepLosses;
+  /** Maps `[count, channels, output, output]` of the first patches of a batch, with running statistics. */
   predict(batch: Batch, count: number): Float32Array;
   /** Exact copies of parameters, buffers and optimiser. */
   state(): { readonly network: StateDict; readonly adam: AdamState };
   load(state: { readonly network: StateDict; readonly adam: AdamState }): void;
+  /** Starts the optimiser afresh (`optim.carryOver: false`). */
+  resetOptimiser(): void;
   dispose(): void;
 }
 
@@ -62,6 +70,14 @@ export interface TrainingEngine {
 export function networkOf(config: TrainConfig, classes: ClassScheme): Network {
   const { network, ...net } = config.net;
   return createNetwork(network, { ...net, preset: config.preset, classes });
+}
+
+/**
+ * Patches that one forward pass takes: the batch in `train.accumulate` parts, each no larger than a group of
+ * `train.bnGroup`, so that batch statistics are those of the group.
+ */
+function partSize(count: number, { accumulate, bnGroup }: TrainConfig["train"]): number {
+  return Math.min(Math.ceil(count / accumulate), bnGroup > 0 ? bnGroup : count);
 }
 
 /** Starts a network with fresh weights of `train.seed`. @throws MissingDependencyError without libtorch */
@@ -72,44 +88,35 @@ export function createEngine(config: TrainConfig, classes: ClassScheme): Trainin
   const adam = new Adam(store.trained(), config.optim);
   const training = new TorchBackend(store, { training: true });
   const inference = new TorchBackend(store, { training: false });
-  const tables = targetTables(classes);
   const upload = (data: TensorData, shape: readonly number[]) => tensor(data, shape, { device });
+  let frozen = NOT_FROZEN.scope;
 
   /** Bytes of patches `from` … `to` as RGB in 0…1, `[N, 3, crop, crop]`. */
   function imagesOf(batch: Batch, from: number, to: number): Tensor {
-    const size = 3 * batch.crop ** 2;
-    const bytes = upload(batch.images.subarray(from * size, to * size), [
-      to - from,
-      3,
-      batch.crop,
-      batch.crop,
-    ]);
+    const { crop } = batch.plan;
+    const size = 3 * crop ** 2;
+    const bytes = upload(batch.images.subarray(from * size, to * size), [to - from, 3, crop, crop]);
     return op("div.Tensor", [op("to.dtype", [bytes, "float32"]), 255]);
   }
 
-  function targetsOf(batch: Batch, from: number, to: number) {
-    const side = batch.output;
-    const ids = batch.classes.subarray(from * side * side, to * side * side);
-    const shape = [to - from, side, side];
-    return {
-      binary: upload(mergeClassIds(ids, tables.binary), shape),
-      task1: upload(mergeClassIds(ids, tables.task1), shape),
-      task2: upload(mergeClassIds(ids, tables.task2), shape),
-      final: upload(ids, shape),
-      distance: upload(batch.distance.subarray(from * side * side, to * side * side), [
-        to - from,
-        1,
-        side,
-        side,
-      ]),
-    };
+  function targetsOf(batch: Batch, from: number, to: number): Partial<Record<TargetName, Tensor>> {
+    const entries = network.targets.map((name) => {
+      const shape = TARGET_KINDS[name].shape(to - from, batch.plan.output);
+      return [name, upload(targetPart(batch, name, from, to), shape)];
+    });
+    return Object.fromEntries(entries);
   }
 
   /** Adds the gradients of one part of a batch, weighted by its share; returns its losses. */
-  function accumulate(batch: Batch, from: number, to: number, share: number): StepLosses {
+  function accumulate(batch: Batch, from: number, to: number, share: number, plan: StepPlan): StepLosses {
     return tidy(() => {
-      const outputs = network.train(training, imagesOf(batch, from, to));
-      const loss = trainingLoss(training, network, outputs, targetsOf(batch, from, to), config.loss);
+      const settings = { loss: config.loss, freeze: plan.freeze, epoch: plan.epoch };
+      const loss = network.loss(
+        training,
+        imagesOf(batch, from, to),
+        targetsOf(batch, from, to) as Readonly<Record<TargetName, Tensor>>,
+        settings,
+      );
       const losses = {
         total: loss.total.item(),
         terms: Object.fromEntries([...loss.terms].map(([name, term]) => [name, term.item()])),
@@ -121,21 +128,24 @@ export function createEngine(config: TrainConfig, classes: ClassScheme): Trainin
 
   return {
     network,
-    hasDistance: network.post.method === "watershed",
-    step(batch, count, learningRate) {
-      const size = Math.ceil(count / config.train.accumulate);
+    step(batch, count, plan) {
+      if (plan.freeze.scope !== frozen) {
+        frozen = plan.freeze.scope;
+        store.setTrained((name) => !network.isFrozen(name, plan.freeze.scope));
+      }
+      const size = partSize(count, config.train);
       let total = 0;
-      const terms: Partial<Record<LossTerm, number>> = {};
+      const terms: Record<string, number> = {};
       for (let from = 0; from < count; from += size) {
         const to = Math.min(from + size, count);
         const share = (to - from) / count;
-        const part = accumulate(batch, from, to, share);
+        const part = accumulate(batch, from, to, share, plan);
         total += part.total * share;
         for (const [name, value] of Object.entries(part.terms)) {
-          terms[name as LossTerm] = (terms[name as LossTerm] ?? 0) + value * share;
+          terms[name] = (terms[name] ?? 0) + value * share;
         }
       }
-      if (Number.isFinite(total)) adam.step(learningRate);
+      if (Number.isFinite(total)) adam.step(plan.lr);
       adam.zeroGrad();
       return { total, terms };
     },
@@ -149,6 +159,7 @@ export function createEngine(config: TrainConfig, classes: ClassScheme): Trainin
       store.load(state.network, "checkpoint");
       adam.load(state.adam);
     },
+    resetOptimiser: () => adam.dispose(),
     dispose() {
       adam.dispose();
       store.dispose();

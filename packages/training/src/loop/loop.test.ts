@@ -7,7 +7,7 @@ import { createScoreKeeper, namedScores, selectionScore } from "./scores.js";
 
 describe("planEpochs", () => {
   it("drops the rate after 25 epochs of each phase", () => {
-    const epochs = planEpochs(parseConfig("train: {phases: [{}, {}]}").train.phases);
+    const epochs = planEpochs(parseConfig("train: {phases: [{}, {}]}").train.phases, 8);
     expect(epochs.length).toBe(100);
     expect([1, 25, 26, 50, 51, 75, 76, 100].map((e) => epochs[e - 1]!.lr)).toEqual([
       1e-4, 1e-4, 1e-5, 1e-5, 1e-4, 1e-4, 1e-5, 1e-5,
@@ -61,7 +61,7 @@ describe("createScoreKeeper", () => {
   const distance = Float32Array.from([0, 0.5, 0.25, 0.5]);
 
   it("pools Dice over pixels", () => {
-    const keeper = createScoreKeeper(2, 2, true);
+    const keeper = createScoreKeeper({ channels: 5, classCount: 2, nucleus: 3, distance: 4 }, 2);
     keeper.add(maps, classes, distance, 1);
     const scores = keeper.scores();
     // arg-max: 0 1 2 2; nucleus: 0 1 0 1
@@ -81,14 +81,14 @@ describe("createScoreKeeper", () => {
 
   it("counts only the patches that are no padding, and adds up batches", () => {
     const twice = Float32Array.from([...maps, ...maps]);
-    const padded = createScoreKeeper(2, 2, true);
+    const padded = createScoreKeeper({ channels: 5, classCount: 2, nucleus: 3, distance: 4 }, 2);
     padded.add(
       twice,
       Uint8Array.from([...classes, 9, 9, 9, 9]),
       Float32Array.from([...distance, 9, 9, 9, 9]),
       1,
     );
-    const single = createScoreKeeper(2, 2, true);
+    const single = createScoreKeeper({ channels: 5, classCount: 2, nucleus: 3, distance: 4 }, 2);
     single.add(maps, classes, distance, 1);
     expect(padded.scores()).toEqual(single.scores());
     single.add(maps, classes, distance, 1);
@@ -96,7 +96,7 @@ describe("createScoreKeeper", () => {
   });
 
   it("selects by nucleus Dice when there is one class", () => {
-    const keeper = createScoreKeeper(1, 1, false);
+    const keeper = createScoreKeeper({ channels: 4, classCount: 1, nucleus: 2, distance: null }, 1);
     keeper.add(Float32Array.from([0.4, 0.6, 0.6, 0]), Uint8Array.from([1]), Float32Array.from([1]), 1);
     const scores = keeper.scores();
     expect(selectionScore(scores).name).toBe("valid_dice");

@@ -24,6 +24,8 @@ export interface OpenRun {
   readonly train: PatchSource;
   readonly valid: PatchSource;
   readonly engine: TrainingEngine;
+  /** The encoder has pretrained weights, so that phases with `freeze` freeze it. */
+  readonly pretrained: boolean;
   /** Trained numbers of the network. */
   readonly parameters: number;
   readonly fingerprint: string;
@@ -116,5 +118,13 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
     images: { train: names(split.train), valid: names(split.valid) },
     patches: { train: train.length, valid: valid.length },
   });
-  return { train, valid, engine, parameters, fingerprint };
+  const pretrained = false;
+  if (!pretrained && config.train.phases.some((phase) => phase.freeze)) {
+    tell({
+      kind: "warning",
+      message:
+        "the encoder has no pretrained weights, so no phase freezes it (train.phases[].freeze); give them with init.encoder",
+    });
+  }
+  return { train, valid, engine, pretrained, parameters, fingerprint };
 }

@@ -5,10 +5,12 @@
  * @module
  */
 import { DataError, InterruptedError, isRenogradeError } from "@renograde/core";
-import { encodeSafetensors } from "@renograde/formats";
+import { encodeSafetensors, type SafetensorSource } from "@renograde/formats";
+import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
-import { type Batch, createBatch } from "../targets/batch.js";
+import { type Batch, createBatch, samplePlan } from "../targets/batch.js";
+import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
 import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import type { StepLosses, TrainingEngine } from "./engine.js";
@@ -46,7 +48,6 @@ export class Run {
   readonly open: OpenRun;
   readonly engine: TrainingEngine;
   readonly epochs: readonly EpochPlan[];
-  readonly perEpoch: number;
   readonly pace = createPace();
   readonly startedMs = performance.now();
   state: RunState;
@@ -57,8 +58,7 @@ export class Run {
     this.paths = runPaths(options.runDir);
     this.open = open;
     this.engine = open.engine;
-    this.epochs = planEpochs(this.config.train.phases);
-    this.perEpoch = stepsPerEpoch(open.train.length, this.config.train.batch);
+    this.epochs = planEpochs(this.config.train.phases, this.config.train.batch);
     this.state = {
       format: 1,
       step: 0,
@@ -76,7 +76,18 @@ export class Run {
   }
 
   get steps(): number {
-    return this.epochs.length * this.perEpoch;
+    return this.epochs.reduce((sum, plan) => sum + this.stepsOf(plan), 0);
+  }
+
+  /** Steps of an epoch. */
+  stepsOf(plan: EpochPlan): number {
+    return stepsPerEpoch(this.open.train.length, plan.batch);
+  }
+
+  /** What a step of this epoch freezes: only an encoder that has pretrained weights. */
+  freezeOf(plan: EpochPlan): FreezeOptions {
+    const { freezeScope, frozenBn } = this.config.train;
+    return plan.freeze && this.open.pretrained ? { scope: freezeScope, bn: frozenBn } : NOT_FROZEN;
   }
 
   /** Hands an event to the caller. */
@@ -101,7 +112,8 @@ export class Run {
         `${this.options.dataDir}: its files are not those the run in ${this.options.runDir} was started with; give the same data or start a new run`,
       );
     }
-    if (run.stepInEpoch > this.perEpoch || run.epoch > this.epochs.length) {
+    const next = this.epochs[run.epoch];
+    if (run.epoch > this.epochs.length || (next && run.stepInEpoch > this.stepsOf(next))) {
       throw new DataError(
         `${this.options.runDir}: the run has finished ${run.epoch} epochs, the configuration asks for ${this.epochs.length}; raise train.phases or start a new run`,
       );
@@ -131,17 +143,23 @@ export class Run {
   /** Runs the steps and epochs that are left. */
   async loop(): Promise<void> {
     const { train } = this.config;
-    const batch = createBatch(Math.min(train.batch, this.open.train.length), this.config.data.crop);
+    const largest = Math.max(...this.epochs.map((plan) => plan.batch));
+    const samples = samplePlan(this.engine.network, this.config.data);
+    const batch = createBatch(Math.min(largest, this.open.train.length), samples);
     while (this.state.epoch < this.epochs.length) {
       const plan = this.epochs[this.state.epoch]!;
-      const batches = planBatches(train.seed, plan.epoch, this.open.train.length, train.batch);
+      const batches = planBatches(train.seed, plan.epoch, this.open.train.length, plan.batch);
+      if (plan.startsPhase && this.state.stepInEpoch === 0 && !this.config.optim.carryOver) {
+        this.engine.resetOptimiser();
+      }
+      const freeze = this.freezeOf(plan);
       let window: { sums: LossSums; steps: number } = { sums: {}, steps: 0 };
       while (this.state.stepInEpoch < batches.length) {
         if (this.options.signal?.aborted) await this.saveAndStop();
         const startedMs = performance.now();
         const samples = batches[this.state.stepInEpoch]!;
         await this.open.train.fill(batch, samples, { seed: train.seed, epoch: plan.epoch });
-        const losses = this.engine.step(batch, samples.length, plan.lr);
+        const losses = this.engine.step(batch, samples.length, { lr: plan.lr, epoch: plan.epoch, freeze });
         if (!Number.isFinite(losses.total))
           await this.stopOnBadLoss(batch, samples, losses.total, plan.epoch);
         const stepMs = performance.now() - startedMs;
@@ -172,7 +190,7 @@ export class Run {
   /** Ends an epoch: validation where it is due, log, checkpoints. */
   async finishEpoch(plan: EpochPlan): Promise<void> {
     const scores = this.isValidated(plan.epoch) ? await this.validateEpoch(plan.epoch) : null;
-    const losses = meanLosses(this.state.lossSums, this.perEpoch);
+    const losses = meanLosses(this.state.lossSums, this.stepsOf(plan));
     let isBest = false;
     if (scores !== null) {
       this.state.scores = namedScores(scores);
@@ -207,7 +225,7 @@ export class Run {
     const startedMs = performance.now();
     try {
       const scores = await validate(this.engine, this.open.valid, {
-        crop: this.config.data.crop,
+        data: this.config.data,
         batch: this.config.train.validBatch,
         signal: this.options.signal,
         onProgress: (done, total) => this.tell({ kind: "validation", epoch, done, total }),
@@ -244,15 +262,18 @@ export class Run {
   /** Keeps the batch that made the loss infinite, and stops. */
   async stopOnBadLoss(batch: Batch, samples: Int32Array, loss: number, epoch: number): Promise<never> {
     const names = Array.from(samples, (sample) => this.open.train.describe(sample));
-    const { size, crop, output } = batch;
-    const bytes = encodeSafetensors(
-      [
-        ["images", { dtype: "U8", shape: [size, 3, crop, crop], data: batch.images }],
-        ["classes", { dtype: "U8", shape: [size, output, output], data: batch.classes }],
-        ["distance", { dtype: "F32", shape: [size, 1, output, output], data: batch.distance }],
-      ],
-      [["samples", JSON.stringify(names)]],
-    );
+    const { size, plan } = batch;
+    const dtypes = { uint8: "U8", int32: "I32", float32: "F32" } as const;
+    const targets = [...batch.targets].map(([name, data]): [string, SafetensorSource] => {
+      const { element, shape } = TARGET_KINDS[name];
+      return [name, { dtype: dtypes[element], shape: shape(size, plan.output), data }];
+    });
+    const images: SafetensorSource = {
+      dtype: "U8",
+      shape: [size, 3, plan.crop, plan.crop],
+      data: batch.images,
+    };
+    const bytes = encodeSafetensors([["images", images], ...targets], [["samples", JSON.stringify(names)]]);
     await writeFileAtomic(this.paths.badBatch, bytes);
     throw new DataError(
       `the loss is ${loss} at step ${this.state.step + 1} (epoch ${epoch}); its batch is kept in ${this.paths.badBatch} (first image: ${names[0]}); lower the learning rate and resume, or look at that batch`,

@@ -13,19 +13,33 @@ export interface EpochPlan {
   /** Index into `train.phases`. */
   readonly phase: number;
   readonly lr: number;
+  /** Patches per step. */
+  readonly batch: number;
+  /** The pretrained encoder stands still. */
+  readonly freeze: boolean;
+  /** First epoch of its phase. */
+  readonly startsPhase: boolean;
   /** True in the last phase; only its epochs compete for `best` (§9). */
   readonly lastPhase: boolean;
 }
 
-/** The epochs of all phases in order. The rate drops once `lrDropAfter` epochs of a phase have finished (§8). */
-export function planEpochs(phases: readonly PhaseConfig[]): EpochPlan[] {
+/**
+ * The epochs of all phases in order. The rate drops once `lrDropAfter` epochs of a phase have finished (§8).
+ *
+ * @param batch - patches per step where a phase does not say
+ */
+export function planEpochs(phases: readonly PhaseConfig[], batch: number): EpochPlan[] {
   const result: EpochPlan[] = [];
-  for (const [phase, { epochs, lr, lrDrop, lrDropAfter }] of phases.entries()) {
+  for (const [phase, settings] of phases.entries()) {
+    const { epochs, lr, lrDrop, lrDropAfter, lrDecay, lrDecayEvery } = settings;
     for (let i = 0; i < epochs; i++) {
       result.push({
         epoch: result.length + 1,
         phase,
-        lr: i >= lrDropAfter ? lrDrop : lr,
+        lr: (i >= lrDropAfter ? lrDrop : lr) * lrDecay ** Math.floor(i / lrDecayEvery),
+        batch: settings.batch ?? batch,
+        freeze: settings.freeze,
+        startsPhase: i === 0,
         lastPhase: phase === phases.length - 1,
       });
     }

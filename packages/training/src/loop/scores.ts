@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Network } from "@renograde/nn";
+
 /** Scores of one validation. */
 export interface ValidationScores {
   /** 2|A∩B|/(|A|+|B|) with A = nucleus probability > 0.5, B = class > 0. */
@@ -16,29 +18,53 @@ export interface ValidationScores {
   readonly validMae: number | null;
 }
 
+/** Where a network's maps hold what scores need. */
+export interface MapLayout {
+  readonly channels: number;
+  /** Class probabilities, background first, are the first channels; this many without background. */
+  readonly classCount: number;
+  /** Channel of the nucleus probability; null: the sum of the classes. */
+  readonly nucleus: number | null;
+  /** Channel compared with the target `distance`; null where the network has no such target. */
+  readonly distance: number | null;
+}
+
+/** The layout of a network's `maps`. */
+export function mapLayout(network: Pick<Network, "outputs" | "options" | "targets">): MapLayout {
+  const { channels } = network.outputs.find((output) => output.name === "maps")!;
+  const find = (kind: string): number | null => {
+    const at = channels.findIndex((channel) => channel.kind === kind);
+    return at < 0 ? null : at;
+  };
+  return {
+    channels: channels.length,
+    classCount: network.options.classes.classes.length,
+    nucleus: find("nucleus"),
+    distance: network.targets.includes("distance") ? find("distance") : null,
+  };
+}
+
 /** Accumulates scores over batches. */
 export interface ScoreKeeper {
   /**
-   * Adds network maps `[N, K+2, H, W]` (class probabilities, nucleus probability, distance) with their targets.
+   * Adds network maps `[N, channels, H, W]` with their targets.
    *
    * @param classes - `[N, H, W]`
-   * @param distance - `[N, 1, H, W]`
+   * @param distance - `[N, 1, H, W]`; read where the layout has a distance
    * @param patches - how many of the N count; the rest is padding
    */
-  add(maps: Float32Array, classes: Uint8Array, distance: Float32Array, patches: number): void;
+  add(maps: Float32Array, classes: ArrayLike<number>, distance: ArrayLike<number>, patches: number): void;
   scores(): ValidationScores;
 }
 
 /**
  * Starts a count of pixels from which the validation scores are computed.
  *
- * @param classCount - classes without background, K − 1
  * @param side - H = W of the output
- * @param hasDistance - whether the distance channel means something
  */
-export function createScoreKeeper(classCount: number, side: number, hasDistance: boolean): ScoreKeeper {
+export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper {
   const pixels = side * side;
-  const channels = classCount + 3;
+  const { channels, classCount } = layout;
   const both = new Float64Array(classCount + 1);
   const predicted = new Float64Array(classCount + 1);
   const actual = new Float64Array(classCount + 1);
@@ -48,7 +74,8 @@ export function createScoreKeeper(classCount: number, side: number, hasDistance:
     add(maps, classes, distance, patches) {
       for (let n = 0; n < patches; n++) {
         const at = n * channels * pixels;
-        const nucleusAt = at + (classCount + 1) * pixels;
+        const nucleusAt = layout.nucleus === null ? -1 : at + layout.nucleus * pixels;
+        const distanceAt = layout.distance === null ? -1 : at + layout.distance * pixels;
         for (let i = 0; i < pixels; i++) {
           const truth = classes[n * pixels + i]!;
           let winner = 0;
@@ -66,11 +93,12 @@ export function createScoreKeeper(classCount: number, side: number, hasDistance:
             actual[0]!++;
             if (winner === truth) both[truth]!++;
           }
-          if (maps[nucleusAt + i]! > 0.5) {
+          const nucleus = nucleusAt < 0 ? 1 - maps[at + i]! : maps[nucleusAt + i]!;
+          if (nucleus > 0.5) {
             predicted[0]!++;
             if (truth > 0) both[0]!++;
           }
-          if (hasDistance) error += Math.abs(maps[nucleusAt + pixels + i]! - distance[n * pixels + i]!);
+          if (distanceAt >= 0) error += Math.abs(maps[distanceAt + i]! - distance[n * pixels + i]!);
         }
       }
       count += patches * pixels;
@@ -82,7 +110,7 @@ export function createScoreKeeper(classCount: number, side: number, hasDistance:
         validDice: dice(0),
         validDicePerClass: perClass,
         validMeanDice: perClass.reduce((a, b) => a + b, 0) / classCount,
-        validMae: hasDistance ? error / count : null,
+        validMae: layout.distance === null ? null : error / count,
       };
     },
   };

@@ -4,10 +4,10 @@
  * @module
  */
 import { throwIfAborted } from "@renograde/core";
-import { createBatch } from "../targets/batch.js";
+import { batchClasses, createBatch, samplePlan } from "../targets/batch.js";
 import type { PatchSource } from "../targets/patch-source.js";
 import type { TrainingEngine } from "./engine.js";
-import { createScoreKeeper, type ValidationScores } from "./scores.js";
+import { createScoreKeeper, mapLayout, type ValidationScores } from "./scores.js";
 
 /**
  * Scores the network, with running statistics, on the plain centres of all patches of `source`.
@@ -18,20 +18,22 @@ export async function validate(
   engine: TrainingEngine,
   source: PatchSource,
   options: {
-    readonly crop: number;
+    readonly data: { readonly crop: number; readonly erodeBoundary: number };
     readonly batch: number;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (done: number, total: number) => void;
   },
 ): Promise<ValidationScores> {
-  const batch = createBatch(Math.min(options.batch, source.length), options.crop);
-  const classCount = engine.network.options.classes.classes.length;
-  const keeper = createScoreKeeper(classCount, batch.output, engine.hasDistance);
+  const plan = samplePlan(engine.network, options.data);
+  const batch = createBatch(Math.min(options.batch, source.length), plan);
+  const keeper = createScoreKeeper(mapLayout(engine.network), plan.output);
+  const classes = batchClasses(batch);
+  const distance = batch.targets.get("distance") ?? [];
   for (let at = 0; at < source.length; at += batch.size) {
     throwIfAborted(options.signal);
     const samples = Array.from({ length: Math.min(batch.size, source.length - at) }, (_, i) => at + i);
     await source.fill(batch, samples, null);
-    keeper.add(engine.predict(batch, samples.length), batch.classes, batch.distance, samples.length);
+    keeper.add(engine.predict(batch, samples.length), classes, distance, samples.length);
     options.onProgress?.(at + samples.length, source.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }

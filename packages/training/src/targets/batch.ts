@@ -1,49 +1,100 @@
 /**
- * Batches as the network reads them: images and targets in flat arrays (spec/training.md §2 to §4).
+ * Batches as a network reads them: images and targets in flat arrays that worker threads share
+ * (spec/training.md §2 to §4).
  *
  * @module
  */
 import { type ClassScheme, prepareLabels } from "@renograde/core";
+import type { Network, TargetName } from "@renograde/nn";
+import { TARGET_KINDS, type TargetArray, writeCentre } from "./target-kinds.js";
 import type { Patch } from "./windows.js";
+
+/** What the samples of a network look like. Plain data: it is handed to worker threads. */
+export interface SamplePlan {
+  /** Side of the images, px. */
+  readonly crop: number;
+  /** Side of the targets, px: the centre of the crop. */
+  readonly output: number;
+  readonly targets: readonly TargetName[];
+  readonly classes: ClassScheme;
+  /** Pixels eroded from every nucleus. */
+  readonly erodeBoundary: number;
+}
+
+/** The samples of `network` on crops of `data.crop` px. */
+export function samplePlan(
+  network: Pick<Network, "geometry" | "targets" | "options">,
+  data: { readonly crop: number; readonly erodeBoundary: number },
+): SamplePlan {
+  return {
+    crop: data.crop,
+    output: data.crop - network.geometry.rim,
+    targets: network.targets,
+    classes: network.options.classes,
+    erodeBoundary: data.erodeBoundary,
+  };
+}
 
 /** Arrays of one batch, filled again for every step. Class ids are bytes. */
 export interface Batch {
   /** Patches it has room for. */
   readonly size: number;
-  /** Side of the images. */
-  readonly crop: number;
-  /** Side of the targets, `crop − 6`. */
-  readonly output: number;
+  readonly plan: SamplePlan;
   /** `[N, 3, crop, crop]`, RGB bytes; the network gets them divided by 255. */
   readonly images: Uint8Array;
-  /** `[N, output, output]`, 0 = background. */
-  readonly classes: Uint8Array;
-  /** `[N, 1, output, output]`, integer / 255. */
-  readonly distance: Float32Array;
+  /** `[N, output, output]`, ids of the prepared instances, for scores. */
+  readonly instances: Int32Array;
+  /** Those of the plan, and always `classes`; shapes by {@link TARGET_KINDS}. */
+  readonly targets: ReadonlyMap<TargetName, TargetArray>;
 }
 
-/** Network inputs lose this many pixels (the valid 7×7 stem). */
-export const CROP_RIM = 6;
+function allocate(element: "uint8" | "int32" | "float32", length: number): TargetArray {
+  const memory = new SharedArrayBuffer(length * (element === "uint8" ? 1 : 4));
+  if (element === "uint8") return new Uint8Array(memory);
+  return element === "int32" ? new Int32Array(memory) : new Float32Array(memory);
+}
 
-/** Creates the arrays of a batch. */
-export function createBatch(size: number, crop: number): Batch {
-  const output = crop - CROP_RIM;
+function volume(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** Creates the arrays of a batch of `size` samples, in memory that threads share. */
+export function createBatch(size: number, plan: SamplePlan): Batch {
+  const { crop, output } = plan;
+  const names = new Set<TargetName>([...plan.targets, "classes"]);
   return {
     size,
-    crop,
-    output,
-    images: new Uint8Array(size * 3 * crop * crop),
-    classes: new Uint8Array(size * output * output),
-    distance: new Float32Array(size * output * output),
+    plan,
+    images: allocate("uint8", size * 3 * crop * crop) as Uint8Array,
+    instances: allocate("int32", size * output * output) as Int32Array,
+    targets: new Map(
+      [...names].map((name) => {
+        const { element, shape } = TARGET_KINDS[name];
+        return [name, allocate(element, volume(shape(size, output)))];
+      }),
+    ),
   };
+}
+
+/** Samples `from` … `to` of a target, without copying. @throws TypeError when the batch lacks it */
+export function targetPart(batch: Batch, name: TargetName, from: number, to: number): TargetArray {
+  const array = batch.targets.get(name);
+  if (array === undefined) throw new TypeError(`the batch has no target "${name}"`);
+  const each = array.length / batch.size;
+  return array.subarray(from * each, to * each);
+}
+
+/** Class ids of all samples, `[N, output, output]`. */
+export function batchClasses(batch: Batch): Uint8Array {
+  return targetPart(batch, "classes", 0, batch.size) as Uint8Array;
 }
 
 /**
  * Writes one augmented crop into place `slot` of a batch: labels are prepared on the whole crop (mirrored copies
- * split, every nucleus eroded), then cut to the central output.
+ * split, every nucleus eroded), then targets made and cut to the central output.
  */
-export function writeSample(batch: Batch, slot: number, patch: Patch, erodeBoundary: number): void {
-  const { crop, output } = batch;
+export function writeSample(batch: Batch, slot: number, patch: Patch): void {
+  const { crop, output, classes, erodeBoundary } = batch.plan;
   const plane = crop * crop;
   const imageAt = slot * 3 * plane;
   for (let i = 0; i < plane; i++) {
@@ -56,29 +107,10 @@ export function writeSample(batch: Batch, slot: number, patch: Patch, erodeBound
     { instances: map(patch.instances), classes: map(patch.classes), distances: map(patch.distance) },
     erodeBoundary,
   );
-  const inset = CROP_RIM / 2;
-  let to = slot * output * output;
-  for (let y = 0; y < output; y++) {
-    let from = (y + inset) * crop + inset;
-    for (let x = 0; x < output; x++, from++, to++) {
-      batch.classes[to] = labels.classes.data[from]!;
-      batch.distance[to] = labels.distances.data[from]! / 255;
-    }
+  const sample = { labels, crop, output };
+  const pixels = output * output;
+  writeCentre(batch.instances.subarray(slot * pixels, (slot + 1) * pixels), labels.instances.data, sample);
+  for (const name of batch.targets.keys()) {
+    TARGET_KINDS[name].write(targetPart(batch, name, slot, slot + 1), sample, classes);
   }
-}
-
-/** Byte tables by which a class map becomes the target of each branch (spec/network.md §10). */
-export interface TargetTables {
-  readonly binary: readonly number[];
-  readonly task1: readonly number[];
-  readonly task2: readonly number[];
-}
-
-/** The tables of a scheme: nucleus or not, and both tasks. */
-export function targetTables(scheme: ClassScheme): TargetTables {
-  return {
-    binary: [0, ...scheme.classes.map(() => 1)],
-    task1: scheme.tasks[0].merge,
-    task2: scheme.tasks[1].merge,
-  };
 }

@@ -108,7 +108,7 @@ export async function openPatchSource(
         const { image, at } = patches[sample]!;
         const random = variation === null ? null : sampleRandom(variation.seed, variation.epoch, sample);
         const patch = augmentedCrop(await get(image), at, data, aug.preset, random);
-        writeSample(batch, slot, patch, data.erodeBoundary);
+        writeSample(batch, slot, patch);
       }
     },
   };
