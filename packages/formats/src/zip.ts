@@ -1,5 +1,5 @@
 /**
- * Zip archives of moderate size (below 4 GiB, Zip64 only where NumPy writes it without need), stored or deflated;
+ * Zip archives of moderate size (below 4 GiB, Zip64 only where NumPy and PyTorch write it without need), stored or deflated;
  * the basis of `.npz` and of PyTorch's `.pth`. PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3.
  *
  * @module
@@ -15,6 +15,9 @@ const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;
 const END_RECORD = 0x06054b50;
 const END_RECORD_SIZE = 22;
+const ZIP64_LOCATOR = 0x07064b50;
+const ZIP64_LOCATOR_SIZE = 20;
+const ZIP64_RECORD = 0x06064b50;
 const STORED = 0;
 const DEFLATED = 8;
 /** Deflate cannot expand by more than this. */
@@ -65,10 +68,30 @@ function findDirectory(reader: ByteReader): { count: number; offset: number } {
     const offset = reader.u32("the end record");
     const comment = reader.u16("the end record");
     if (reader.remaining !== comment) continue;
+    const wide = findZip64Directory(reader, start);
+    if (wide !== null) return wide;
     if (offset + size !== start) break;
     return { count, offset };
   }
   throw reader.error("not a whole zip archive (its directory was not found); it is truncated or corrupt");
+}
+
+/** The Zip64 end record, which stands with its locator between the directory and the end record at `end`. */
+function findZip64Directory(reader: ByteReader, end: number): { count: number; offset: number } | null {
+  if (end < ZIP64_LOCATOR_SIZE) return null;
+  const what = "the Zip64 end record";
+  reader.position = end - ZIP64_LOCATOR_SIZE;
+  if (reader.u32(what) !== ZIP64_LOCATOR) return null;
+  reader.take8(4, what);
+  const start = Math.min(reader.u64(what), reader.bytes.length);
+  reader.position = start;
+  if (reader.u32(what) !== ZIP64_RECORD) throw reader.error("its Zip64 end record is missing; it is corrupt");
+  reader.take8(28, what);
+  const count = reader.u64(what);
+  const size = reader.u64(what);
+  const offset = reader.u64(what);
+  if (offset + size !== start) throw reader.error("its Zip64 end record is wrong; it is corrupt");
+  return { count, offset };
 }
 
 function readDirectoryEntry(reader: ByteReader): DirectoryEntry {
