@@ -7,10 +7,13 @@
 import type { FileFormatError } from "@renograde/core";
 import { ByteReader } from "./byte-reader.js";
 
-/** One field as it stands in a message; `bytes` is its content when it is length-delimited, else null. */
+/** One field as it stands in a message. */
 export interface ProtobufField {
   readonly number: number;
+  /** Content when it is length-delimited, else null. */
   readonly bytes: Uint8Array | null;
+  /** Value of a varint (exact below 2^53) or of 32 fixed bits; 0 for other fields. */
+  readonly value: number;
 }
 
 /**
@@ -39,17 +42,18 @@ export function* protobufFields(
     const wireType = tag % 8;
     if (number < 1 || tag > 0xffffffff) throw corrupt(reader);
     let content: Uint8Array | null = null;
-    if (wireType === 0) varint();
+    let value = 0;
+    if (wireType === 0) value = varint();
     else if (wireType === 1) reader.take8(8, what);
     else if (wireType === 2) content = reader.take8(varint(), what);
-    else if (wireType === 5) reader.take8(4, what);
+    else if (wireType === 5) value = reader.u32(what);
     else throw corrupt(reader);
-    yield { number, bytes: content };
+    yield { number, bytes: content, value };
   }
 }
 
 function corrupt(reader: ByteReader): FileFormatError {
   return reader.error(
-    `not a protobuf message at offset ${reader.position}; it is no ONNX model, or truncated; copy or export it again`,
+    `not a protobuf message at offset ${reader.position}; it is no ${reader.format} file, or truncated; copy or export it again`,
   );
 }
