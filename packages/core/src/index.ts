@@ -3,7 +3,11 @@
  * Exact parts of Renograde that run anywhere: rasters, morphology, geometry, metrics, class schemes, errors.
  */
 export * from "./class-scheme.js";
+export * from "./color/densities.js";
 export * from "./color/haematoxylin.js";
+export * from "./color/macenko.js";
+export * from "./color/reinhard.js";
+export * from "./color/stain-norm.js";
 export * from "./errors.js";
 export * from "./geometry/index.js";
 export * from "./metrics/index.js";

@@ -5,6 +5,7 @@
  */
 import { ShapeError } from "../errors.js";
 import { assertSameSize, type FloatMap, type LabelMap, type RgbImage } from "../raster.js";
+import { invertMatrix3, type Matrix3 } from "./densities.js";
 
 /**
  * Optical densities of haematoxylin, eosin and DAB in red, green and blue: Ruifrok and Johnston, Quantification of
@@ -18,13 +19,8 @@ export const STAIN_DENSITIES: readonly (readonly [number, number, number])[] = [
 
 /** First column of the inverse of {@link STAIN_DENSITIES}: weights of the red, green and blue density. */
 const HAEMATOXYLIN_WEIGHTS = (() => {
-  const [[a, b, c], [d, e, f], [g, h, i]] = STAIN_DENSITIES as [
-    [number, number, number],
-    [number, number, number],
-    [number, number, number],
-  ];
-  const determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
-  return [(e * i - f * h) / determinant, (f * g - d * i) / determinant, (d * h - e * g) / determinant];
+  const inverse = invertMatrix3(STAIN_DENSITIES.flat() as unknown as Matrix3);
+  return [inverse[0], inverse[3], inverse[6]];
 })();
 
 /** Contribution of each byte of each channel: weight · −log10(max(byte, 1) / 255). */
