@@ -18,6 +18,7 @@ const config = parseConfig(
   `
 net: { width: 0.03 }
 data: { window: 80, step: 64, crop: 70 }
+aug: { preset: flip }
 train:
   batch: 4
   threads: 1

@@ -12,7 +12,7 @@ import { describeCommand, writeDisks } from "./run.js";
 /** A very narrow network on 22 px crops: a step takes some ten milliseconds. */
 const TRAIN = [
   ...["train", "--data", "ds", "--set", "net.width=0.01", "--set", "data.window=24", "--set", "data.step=20"],
-  ...["--set", "data.crop=22", "--set", "train.batch=2", "--set", "train.threads=1"],
+  ...["--set", "data.crop=22", "--set", "aug.preset=flip", "--set", "train.batch=2", "--set", "train.threads=1"],
 ];
 
 describeCommand("train and export", ({ run, start, path, files }) => {

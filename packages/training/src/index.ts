@@ -3,6 +3,17 @@
  *
  * @module
  */
+export { augmentedCrop, type CropSizes, sampleRandom } from "./augmentation/augment.js";
+export {
+  AUGMENTATION_PRESETS,
+  type AugmentationOptions,
+  type AugmentationPlan,
+  type AugmentationPreset,
+  type ColourStep,
+  drawAugmentation,
+  type GeometricPlan,
+  REFERENCE_RANGES,
+} from "./augmentation/plan.js";
 export * from "./config/docs.js";
 export { closestWord } from "./config/issues.js";
 export { formatConfig, parseConfig, readConfig } from "./config/load-config.js";
@@ -22,7 +33,6 @@ export { type LogRecord, parseLog, readLog } from "./loop/run-log.js";
 export type { ValidationScores } from "./loop/scores.js";
 export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
 export * from "./synthesis/index.js";
-export * from "./targets/augment.js";
 export * from "./targets/batch.js";
 export * from "./targets/patch-source.js";
 export * from "./targets/target-kinds.js";

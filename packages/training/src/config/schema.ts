@@ -9,6 +9,7 @@
  */
 import { DEFAULT_POST_OPTIONS } from "@renograde/core";
 import { z } from "zod";
+import { AUGMENTATION_PRESETS } from "../augmentation/plan.js";
 
 const net = z
   .strictObject({
@@ -123,9 +124,27 @@ const data = z
 const aug = z
   .strictObject({
     preset: z
-      .enum(["none", "flip"])
-      .default("flip")
-      .describe("none, or flips and quarter turns, each with equal chance"),
+      .enum(AUGMENTATION_PRESETS)
+      .default("reference")
+      .describe(
+        "everything of the published code (§6), flip, rotation and blur as in the paper's text, flips and quarter turns, or none",
+      ),
+    imageInterp: z
+      .enum(["nearest", "bilinear"])
+      .default("nearest")
+      .describe("how the image is resampled by rotation and scaling; labels are always nearest (§6)"),
+    stainScale: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe("stain augmentation: haematoxylin, eosin and residual each times 1 ± this; 0 = off"),
+    stainShift: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe("stain augmentation: each stain plus ± this optical density; 0 = off"),
   })
   .prefault({});
 

@@ -20,6 +20,7 @@ const SMALL = [
   "data.window=24",
   "data.step=16",
   "data.crop=22",
+  "aug.preset=flip",
   "train.batch=2",
   "train.threads=1",
   "train.logEvery=2",

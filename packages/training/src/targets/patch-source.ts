@@ -5,9 +5,9 @@
  * @module
  */
 import { instanceDistanceBytes } from "@renograde/core";
+import { augmentedCrop, sampleRandom } from "../augmentation/augment.js";
 import type { TrainConfig } from "../config/schema.js";
 import type { Dataset, LabelledImage } from "../datasets/dataset.js";
-import { augmentedCrop, sampleRandom } from "./augment.js";
 import { type Batch, writeSample } from "./batch.js";
 import { type PatchWindow, type PreparedImage, planWindows } from "./windows.js";
 
@@ -107,7 +107,7 @@ export async function openPatchSource(
         const sample = samples[slot]!;
         const { image, at } = patches[sample]!;
         const random = variation === null ? null : sampleRandom(variation.seed, variation.epoch, sample);
-        const patch = augmentedCrop(await get(image), at, data, aug.preset, random);
+        const patch = augmentedCrop(await get(image), at, data, aug, random);
         writeSample(batch, slot, patch);
       }
     },

@@ -1,7 +1,6 @@
 import { createRandom } from "@renograde/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { applySymmetry, augmentedCrop, sampleRandom } from "./augment.js";
 import { cutPatch, type PreparedImage, planWindows, reflectIndex } from "./windows.js";
 
 function imageOf(width: number, height: number): PreparedImage {
@@ -92,38 +91,5 @@ describe("cutPatch", () => {
       expect(patch.distance[i]).toBe(image.distance[from]);
       for (let c = 0; c < 3; c++) expect(patch.rgb[i * 3 + c]).toBe(image.rgb[from * 3 + c]);
     }
-  });
-});
-
-describe("applySymmetry", () => {
-  const patch = cutPatch(imageOf(2, 2), 0, 0, 2); // 0 1 / 2 3
-  it.each([
-    [{ transpose: false, mirrorX: true, mirrorY: false }, [1, 0, 3, 2]],
-    [{ transpose: false, mirrorX: false, mirrorY: true }, [2, 3, 0, 1]],
-    [{ transpose: true, mirrorX: false, mirrorY: false }, [0, 2, 1, 3]],
-    [{ transpose: true, mirrorX: true, mirrorY: false }, [2, 0, 3, 1]], // quarter turn clockwise
-  ])("%o", (symmetry, expected) => {
-    const moved = applySymmetry(patch, symmetry);
-    expect([...moved.instances]).toEqual(expected);
-    expect([...moved.classes]).toEqual(expected.map((i) => patch.classes[i]));
-    expect([...moved.rgb]).toEqual(expected.flatMap((i) => [...patch.rgb.slice(i * 3, i * 3 + 3)]));
-  });
-});
-
-describe("augmentedCrop", () => {
-  const image = imageOf(16, 16);
-  const at = { top: 0, left: 0 };
-  const sizes = { window: 16, crop: 14 };
-  it("depends on seed, epoch and sample only", () => {
-    const crop = (seed: number, epoch: number, sample: number) =>
-      augmentedCrop(image, at, sizes, "flip", sampleRandom(seed, epoch, sample)).instances;
-    expect(crop(1, 2, 3)).toEqual(crop(1, 2, 3));
-    const seen = new Set(Array.from({ length: 64 }, (_, i) => crop(1, 2, i).join()));
-    expect(seen.size).toBe(8);
-  });
-  it("is the plain centre without a stream or with preset none", () => {
-    const plain = cutPatch(image, 1, 1, 14);
-    expect(augmentedCrop(image, at, sizes, "flip", null)).toEqual(plain);
-    expect(augmentedCrop(image, at, sizes, "none", sampleRandom(1, 1, 1))).toEqual(plain);
   });
 });

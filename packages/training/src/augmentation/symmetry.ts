@@ -1,14 +1,9 @@
 /**
- * Random variation of training patches. The stream of random numbers belongs to (seed, epoch, sample), so a sample
- * comes out the same whatever the number of workers (spec/training.md §10).
+ * The eight symmetries of the square, which move pixels without interpolation.
  *
  * @module
  */
-import { createRandom, type Random } from "@renograde/core";
-import { cutPatch, type Patch, type PatchWindow, type PreparedImage } from "./windows.js";
-
-/** `aug.preset`. */
-export type AugmentationPreset = "none" | "flip";
+import type { Patch } from "../targets/windows.js";
 
 /** One of the eight symmetries of the square: transpose first, then mirror columns, then mirror rows. */
 export interface Symmetry {
@@ -41,31 +36,4 @@ export function applySymmetry(patch: Patch, symmetry: Symmetry): Patch {
     }
   }
   return { size, rgb, instances, classes, distance };
-}
-
-/** The random stream of one sample in one epoch. */
-export function sampleRandom(seed: number, epoch: number, sample: number): Random {
-  return createRandom(seed, "augment", epoch, sample);
-}
-
-/**
- * The varied `crop × crop` centre of a window.
- *
- * @param random - null for validation: the plain centre
- */
-export function augmentedCrop(
-  image: PreparedImage,
-  at: PatchWindow,
-  sizes: { readonly window: number; readonly crop: number },
-  preset: AugmentationPreset,
-  random: Random | null,
-): Patch {
-  const inset = (sizes.window - sizes.crop) / 2;
-  const patch = cutPatch(image, at.top + inset, at.left + inset, sizes.crop);
-  if (preset === "none" || random === null) return patch;
-  return applySymmetry(patch, {
-    transpose: random.chance(0.5),
-    mirrorX: random.chance(0.5),
-    mirrorY: random.chance(0.5),
-  });
 }
