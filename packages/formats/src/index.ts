@@ -3,12 +3,14 @@
  *
  * @module
  */
+export * from "./aperio-xml.js";
 export * from "./checksums.js";
 export * from "./csv.js";
 export * from "./element-types.js";
 export * from "./geojson.js";
 export * from "./hover-net-json.js";
 export * from "./hover-net-tsv.js";
+export * from "./mat-annotation.js";
 export * from "./mat5.js";
 export type {
   Mat5Cell,
@@ -27,5 +29,7 @@ export * from "./onnx-graph.js";
 export * from "./onnx-metadata.js";
 export * from "./onnx-model.js";
 export * from "./safetensors.js";
+export * from "./tensor-bundle.js";
+export * from "./torch-weights.js";
 export * from "./uuid.js";
 export * from "./zip.js";

@@ -20,6 +20,13 @@ export { formatConfig, parseConfig, readConfig } from "./config/load-config.js";
 export * from "./config/schema.js";
 export * from "./datasets/check-labels.js";
 export * from "./datasets/class-map.js";
+export {
+  CONVERT_SOURCES,
+  type ConvertFrom,
+  type ConvertOptions,
+  type ConvertSummary,
+  convertDataset,
+} from "./datasets/convert/convert.js";
 export * from "./datasets/dataset.js";
 export * from "./datasets/open-dataset.js";
 export * from "./datasets/split.js";

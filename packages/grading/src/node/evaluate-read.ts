@@ -12,11 +12,10 @@ import {
   paintPolygon,
   ShapeError,
 } from "@renograde/core";
-import { parseGeoJson, parseHoverNetJson } from "@renograde/formats";
+import { parseGeoJson, parseHoverNetJson, parseMatAnnotation } from "@renograde/formats";
 import { readFileBytes, readLabelPng } from "@renograde/slides/node";
 import { parseClassFile } from "./evaluate-classes.js";
 import type { AnnotationFile } from "./evaluate-find.js";
-import { parseMatAnnotation } from "./evaluate-mat.js";
 
 /** Largest image drawn from outlines alone: 2 GiB per label map. */
 const MAX_PIXELS = 2 ** 29;

@@ -11,7 +11,8 @@ import { type DatasetEntry, type DatasetLayout, SET_NAMES, type SetName } from "
 const SETS: readonly (readonly [RegExp, SetName])[] = [
   [/^train(ing)?$/i, "train"],
   [/^val(id(ation)?)?$/i, "valid"],
-  [/^test(ing)?$/i, "test"],
+  // Kumar: test_same and test_diff, organs seen and not seen in training.
+  [/^test(ing|_same|_diff)?$/i, "test"],
 ];
 const IMAGE_EXTENSIONS = new Set([".png", ".tif", ".tiff", ".jpg", ".jpeg"]);
 
@@ -21,7 +22,8 @@ interface Found {
   readonly set: SetName | null;
 }
 
-function setOfFolder(folders: readonly string[]): SetName | null {
+/** Set that the names of folders give, or null. */
+export function setOfFolder(folders: readonly string[]): SetName | null {
   for (const folder of folders) {
     for (const [pattern, set] of SETS) if (pattern.test(folder)) return set;
   }
@@ -29,7 +31,7 @@ function setOfFolder(folders: readonly string[]): SetName | null {
 }
 
 /** All files below a folder, links followed, sorted; names that start with a dot are left out. */
-async function listFiles(root: string): Promise<string[]> {
+export async function listFiles(root: string): Promise<string[]> {
   const files: string[] = [];
   const visited = new Set<string>();
   async function walk(folder: string): Promise<void> {
@@ -67,7 +69,8 @@ function index(files: readonly Found[], kind: string): Map<string, Found> {
   return result;
 }
 
-function nameSome(names: readonly string[]): string {
+/** The first three names, and how many more there are. */
+export function nameSome(names: readonly string[]): string {
   const shown = names.slice(0, 3).join(", ");
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }

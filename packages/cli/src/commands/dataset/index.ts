@@ -6,6 +6,7 @@
 import type { Command } from "commander";
 import type { Run } from "../../program.js";
 import { checkCommand } from "./check.js";
+import { convertCommand } from "./convert.js";
 import { splitCommand } from "./split.js";
 import { statsCommand } from "./stats.js";
 import { synthesizeCommand } from "./synthesize.js";
@@ -14,9 +15,9 @@ import { synthesizeCommand } from "./synthesize.js";
 export function registerDataset(program: Command, run: Run): void {
   const dataset = program
     .command("dataset")
-    .description("everything about data: check, stats, split, synthesize")
+    .description("everything about data: check, stats, split, convert, synthesize")
     .helpCommand(false);
-  for (const create of [checkCommand, statsCommand, splitCommand, synthesizeCommand]) {
+  for (const create of [checkCommand, statsCommand, splitCommand, convertCommand, synthesizeCommand]) {
     dataset.addCommand(create(run).copyInheritedSettings(dataset));
   }
 }

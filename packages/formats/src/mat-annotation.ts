@@ -5,7 +5,8 @@
  * @module
  */
 import { DataError, indexInstances, type LabelMap, majorityTypes } from "@renograde/core";
-import { type Mat5Value, parseMat5 } from "@renograde/formats";
+import { parseMat5 } from "./mat5.js";
+import type { Mat5Value } from "./mat5-types.js";
 
 /** What a `.mat` file says. */
 export interface MatAnnotation {
