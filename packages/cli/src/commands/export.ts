@@ -11,7 +11,7 @@ import type { Run } from "../program.js";
 
 interface ExportOptions {
   readonly out: string;
-  readonly checkpoint: "best" | "last";
+  readonly checkpoint: "best" | "last" | number;
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly calibrate: string[];
@@ -91,8 +91,10 @@ export function registerExport(program: Command, run: Run): void {
     .argument("<source>", "run folder that renograde train wrote; with --int8 also a model file")
     .requiredOption("-o, --out <file>", "the ONNX file to write")
     .addOption(
-      new Option("--checkpoint <which>", "which weights of the run")
-        .choices(["best", "last"])
+      new Option("--checkpoint <which>", "which weights of the run: best, last, or a kept epoch's number")
+        .argParser((text) =>
+          text === "best" || text === "last" ? text : wholeNumber("--checkpoint", 1)(text),
+        )
         .default("best"),
     )
     .option("--half", "store the weights as 16-bit floats: half the size; computation stays in 32 bits")

@@ -3,28 +3,22 @@
  *
  * @module
  */
-import { DataError, FileAccessError, isRenogradeError, type PostOptions } from "@renograde/core";
+import { DataError, FileAccessError, isRenogradeError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
-import { describeModel, exportOnnx, type Network } from "@renograde/nn";
+import { describeModel, exportOnnx } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
 import { type RunState, readCheckpoint } from "../loop/checkpoint.js";
-import { networkOf } from "../loop/engine.js";
+import { networkOf, postOptionsOf } from "../loop/engine.js";
 import { type RunInfo, readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
 import { packageVersion } from "../version.js";
 
 /** Options of {@link exportRun}. */
 export interface ExportRunOptions {
-  /** Which weights; default `best`. */
-  readonly checkpoint?: "best" | "last";
+  /** Which weights; default `best`. A number is an epoch that `train.keepEvery` kept. */
+  readonly checkpoint?: "best" | "last" | number;
   /** Element type the weights are stored in; computation is float32 either way. Default float32. */
   readonly weights?: "float32" | "float16";
-}
-
-/** Constants of post-processing: those of the run, with the network's own method and dilation where left open. */
-function postOptions(config: TrainConfig, network: Network): PostOptions {
-  const { method, dilate, ...rest } = config.post;
-  return { ...rest, method: method ?? network.post.method, dilate: dilate ?? network.post.dilate };
 }
 
 function describeData(config: TrainConfig, info: RunInfo): string {
@@ -47,6 +41,11 @@ function trainingFacts(config: TrainConfig, info: RunInfo, run: RunState): Model
         ? "nothing: the run had no validation images"
         : `the run's ${info.images.valid.length} validation images (${info.patches.valid} patches), which also selected the epoch`,
   };
+}
+
+function checkpointPath(runDir: string, which: "best" | "last" | number): string {
+  const paths = runPaths(runDir);
+  return typeof which === "number" ? paths.epoch(which) : paths[which];
 }
 
 /**
@@ -73,14 +72,14 @@ export async function exportRun(
     });
   });
   const info = await readRunInfo(runDir);
-  const checkpoint = await readCheckpoint(runPaths(runDir)[which]);
+  const checkpoint = await readCheckpoint(checkpointPath(runDir, which));
   const network = networkOf(config, info.classes);
   const output = config.data.crop - network.geometry.rim;
   const metadata: ModelMetadata = {
     ...describeModel(network, checkpoint.network, {
       name: config.model.name,
       mpp: config.data.mpp,
-      post: postOptions(config, network),
+      post: postOptionsOf(config, network),
       training: trainingFacts(config, info, checkpoint.run),
       licence: config.model.licence,
       intendedUse: "Research use only; not for diagnostic use.",
@@ -92,7 +91,7 @@ export async function exportRun(
   };
   for (const [name, tensor] of checkpoint.network) {
     if (!tensor.data.every((value) => Number.isFinite(value))) {
-      throw new DataError(`${runDir}: ${name} of the ${which} checkpoint holds values that are not finite`);
+      throw new DataError(`${runDir}: ${name} of checkpoint ${which} holds values that are not finite`);
     }
   }
   await writeFileAtomic(

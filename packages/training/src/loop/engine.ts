@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClassScheme } from "@renograde/core";
+import type { ClassScheme, PostOptions } from "@renograde/core";
 import {
   createNetwork,
   declareParameters,
@@ -70,6 +70,12 @@ export interface TrainingEngine {
 export function networkOf(config: TrainConfig, classes: ClassScheme): Network {
   const { network, ...net } = config.net;
   return createNetwork(network, { ...net, preset: config.preset, classes });
+}
+
+/** Constants of post-processing: those of the run, with the network's own method and dilation where left open. */
+export function postOptionsOf(config: TrainConfig, network: Network): PostOptions {
+  const { method, dilate, ...rest } = config.post;
+  return { ...rest, method: method ?? network.post.method, dilate: dilate ?? network.post.dilate };
 }
 
 /**

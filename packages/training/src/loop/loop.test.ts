@@ -99,7 +99,7 @@ describe("createScoreKeeper", () => {
     const keeper = createScoreKeeper({ channels: 4, classCount: 1, nucleus: 2, distance: null }, 1);
     keeper.add(Float32Array.from([0.4, 0.6, 0.6, 0]), Uint8Array.from([1]), Float32Array.from([1]), 1);
     const scores = keeper.scores();
-    expect(selectionScore(scores).name).toBe("valid_dice");
+    expect(selectionScore(scores)?.name).toBe("valid_dice");
     expect(scores.validMae).toBeNull();
   });
 });

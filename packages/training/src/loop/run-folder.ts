@@ -19,6 +19,8 @@ export interface RunPaths {
   readonly log: string;
   readonly last: string;
   readonly best: string;
+  /** Checkpoint kept after an epoch (`train.keepEvery`). */
+  epoch(number: number): string;
   readonly badBatch: string;
 }
 
@@ -30,6 +32,7 @@ export function runPaths(folder: string): RunPaths {
     log: join(folder, "log.jsonl"),
     last: join(folder, "checkpoints", "last"),
     best: join(folder, "checkpoints", "best"),
+    epoch: (number) => join(folder, "checkpoints", `epoch-${`${number}`.padStart(4, "0")}`),
     badBatch: join(folder, "bad-batch.safetensors"),
   };
 }
@@ -91,6 +94,7 @@ const FREE_OPTIONS = new Set([
   "train.validEvery",
   "train.saveEvery",
   "train.logEvery",
+  "train.keepEvery",
   "train.phases",
 ]);
 const FREE_GROUPS = new Set(["post", "model"]);

@@ -13,7 +13,7 @@ import { type Batch, createBatch, samplePlan } from "../targets/batch.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
 import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
-import type { StepLosses, TrainingEngine } from "./engine.js";
+import { postOptionsOf, type StepLosses, type TrainingEngine } from "./engine.js";
 import type { TrainEvent } from "./events.js";
 import type { OpenRun } from "./open-run.js";
 import { createPace } from "./pace.js";
@@ -131,6 +131,19 @@ export class Run {
     this.tell({ kind: "checkpoint", which, path: `${this.paths[which]}.safetensors`, step: this.state.step });
   }
 
+  /** Keeps the weights of an epoch beside best and last. */
+  async keep(epoch: number): Promise<void> {
+    const { network, adam } = this.engine.state();
+    const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
+    await writeCheckpoint(this.paths.epoch(epoch), { run, network, adam });
+  }
+
+  /** Whether a validation of this epoch measures PQ: every `train.evalPq` epochs, and the last. */
+  measuresQuality(epoch: number): boolean {
+    const { evalPq } = this.config.train;
+    return evalPq > 0 && (epoch % evalPq === 0 || epoch === this.epochs.length);
+  }
+
   /** Writes the last checkpoint and ends the run. @throws InterruptedError always */
   async saveAndStop(cause?: unknown): Promise<never> {
     await this.save("last");
@@ -194,9 +207,12 @@ export class Run {
     let isBest = false;
     if (scores !== null) {
       this.state.scores = namedScores(scores);
-      const selected = { ...selectionScore(scores), epoch: plan.epoch };
-      isBest = plan.lastPhase && (this.state.best === null || selected.value > this.state.best.value);
-      if (isBest) this.state.best = selected;
+      const selected = selectionScore(scores, this.config.train.select);
+      isBest =
+        selected !== null &&
+        plan.lastPhase &&
+        (this.state.best === null || selected.value > this.state.best.value);
+      if (isBest && selected !== null) this.state.best = { ...selected, epoch: plan.epoch };
     }
     this.state.epoch = plan.epoch;
     this.state.stepInEpoch = 0;
@@ -208,6 +224,8 @@ export class Run {
       ...(scores === null ? {} : { scores: this.state.scores, best: isBest }),
     });
     if (isBest) await this.save("best");
+    const { keepEvery } = this.config.train;
+    if (keepEvery > 0 && plan.epoch % keepEvery === 0) await this.keep(plan.epoch);
     await this.save("last");
     this.tell({
       kind: "epoch",
@@ -227,6 +245,7 @@ export class Run {
       const scores = await validate(this.engine, this.open.valid, {
         data: this.config.data,
         batch: this.config.train.validBatch,
+        quality: this.measuresQuality(epoch) ? postOptionsOf(this.config, this.engine.network) : undefined,
         signal: this.options.signal,
         onProgress: (done, total) => this.tell({ kind: "validation", epoch, done, total }),
       });

@@ -3,8 +3,8 @@
  *
  * @module
  */
-
 import type { Network } from "@renograde/nn";
+import type { QualityScores } from "./quality.js";
 
 /** Scores of one validation. */
 export interface ValidationScores {
@@ -16,6 +16,8 @@ export interface ValidationScores {
   readonly validMeanDice: number;
   /** Mean absolute error of the distance against its target; null for networks without a distance map. */
   readonly validMae: number | null;
+  /** Where `train.evalPq` asked for it. */
+  readonly quality?: QualityScores;
 }
 
 /** Where a network's maps hold what scores need. */
@@ -116,8 +118,18 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
   };
 }
 
-/** The score that selects `best`: the mean over classes, or the nucleus Dice when there is one class only. */
-export function selectionScore(scores: ValidationScores): { name: string; value: number } {
+/**
+ * The score that selects `best`. `meanDice`: the mean Dice over classes, or the nucleus Dice when there is one class
+ * only. `aPQ`: null where the validation did not measure it, or no class occurs.
+ */
+export function selectionScore(
+  scores: ValidationScores,
+  select: "meanDice" | "aPQ" = "meanDice",
+): { name: string; value: number } | null {
+  if (select === "aPQ") {
+    const value = scores.quality?.validApq ?? Number.NaN;
+    return Number.isNaN(value) ? null : { name: "valid_apq", value };
+  }
   return scores.validDicePerClass.length > 1
     ? { name: "valid_mean_dice", value: scores.validMeanDice }
     : { name: "valid_dice", value: scores.validDice };
@@ -129,5 +141,11 @@ export function namedScores(scores: ValidationScores): Record<string, number> {
   for (const [i, value] of scores.validDicePerClass.entries()) result[`valid_dice_${i + 1}`] = value;
   result.valid_mean_dice = scores.validMeanDice;
   if (scores.validMae !== null) result.valid_mae = scores.validMae;
+  if (scores.quality !== undefined) {
+    // JSON has no NaN; a set without nuclei has no quality.
+    const { validPq, validApq } = scores.quality;
+    if (!Number.isNaN(validPq)) result.valid_pq = validPq;
+    if (!Number.isNaN(validApq)) result.valid_apq = validApq;
+  }
   return result;
 }

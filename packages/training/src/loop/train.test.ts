@@ -213,6 +213,51 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     expect(warnings.join()).toContain("no validation images");
   });
 
+  it("groups batch statistics like parts of a batch, and tells phases apart", async () => {
+    const phases = "train.phases=[{epochs: 1, lr: 0.003, batch: 4, freeze: true}, {epochs: 1, lr: 0.001}]";
+    const lrs: number[] = [];
+    const runs = [];
+    for (const [name, set] of [
+      ["groups", "train.bnGroup=2"],
+      ["accumulated", "train.accumulate=2"],
+    ] as const) {
+      const config = configOf(
+        phases,
+        set,
+        "train.batch=4",
+        "split.fractions=[1, 0, 0]",
+        "optim.carryOver=false",
+      );
+      const onProgress = (event: TrainEvent) => {
+        if (event.kind === "step") lrs.push(event.lr);
+      };
+      await run(name, { config, onProgress });
+      runs.push(await readCheckpoint(runPaths(join(root, name)).last));
+    }
+    expect(lrs.slice(0, 8)).toEqual([0.003, 0.003, 0.003, 0.003, 0.001, 0.001, 0.001, 0.001]);
+    expect(runs[0]!.network).toEqual(runs[1]!.network);
+    // Adam started afresh with the second phase: 4 steps.
+    expect(Math.max(...runs[0]!.adam.steps.values())).toBe(4);
+  });
+
+  it("measures PQ, selects by it and keeps epochs", async () => {
+    const config = configOf(
+      "train.evalPq=1",
+      "train.select=aPQ",
+      "train.keepEvery=1",
+      "post.h=0",
+      "post.minArea=0",
+    );
+    const result = await run("quality", { config });
+    expect(result.best?.name).toBe("valid_apq");
+    expect(result.scores.valid_apq).toBe(result.scores.valid_pq);
+    const paths = runPaths(join(root, "quality"));
+    expect((await readCheckpoint(paths.epoch(1))).run.step).toBe(4);
+    expect((await bytesOf(paths.epoch(2))).equals(await bytesOf(paths.last))).toBe(true);
+    const metadata = await exportRun(join(root, "quality"), join(root, "first.onnx"), { checkpoint: 1 });
+    expect(metadata.training.epochs).toBe(1);
+  });
+
   it("names a device that is not there", async () => {
     await expect(run("device", { config: configOf("train.device=cuda:99") })).rejects.toThrow(
       /train\.device: "cuda:99" is not available/,

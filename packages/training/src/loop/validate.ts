@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { throwIfAborted } from "@renograde/core";
+import { type PostOptions, throwIfAborted } from "@renograde/core";
 import { batchClasses, createBatch, samplePlan } from "../targets/batch.js";
 import type { PatchSource } from "../targets/patch-source.js";
 import type { TrainingEngine } from "./engine.js";
+import { createQualityKeeper } from "./quality.js";
 import { createScoreKeeper, mapLayout, type ValidationScores } from "./scores.js";
 
 /**
@@ -20,6 +21,8 @@ export async function validate(
   options: {
     readonly data: { readonly crop: number; readonly erodeBoundary: number };
     readonly batch: number;
+    /** Post-process every patch with these constants and measure PQ. */
+    readonly quality?: PostOptions | undefined;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (done: number, total: number) => void;
   },
@@ -27,15 +30,18 @@ export async function validate(
   const plan = samplePlan(engine.network, options.data);
   const batch = createBatch(Math.min(options.batch, source.length), plan);
   const keeper = createScoreKeeper(mapLayout(engine.network), plan.output);
+  const quality = options.quality && createQualityKeeper(engine.network, options.quality, plan.output);
   const classes = batchClasses(batch);
   const distance = batch.targets.get("distance") ?? [];
   for (let at = 0; at < source.length; at += batch.size) {
     throwIfAborted(options.signal);
     const samples = Array.from({ length: Math.min(batch.size, source.length - at) }, (_, i) => at + i);
     await source.fill(batch, samples, null);
-    keeper.add(engine.predict(batch, samples.length), classes, distance, samples.length);
+    const maps = engine.predict(batch, samples.length);
+    keeper.add(maps, classes, distance, samples.length);
+    quality?.add(maps, batch.instances, classes, samples.length);
     options.onProgress?.(at + samples.length, source.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  return keeper.scores();
+  return quality ? { ...keeper.scores(), quality: quality.scores() } : keeper.scores();
 }
