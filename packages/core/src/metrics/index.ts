@@ -5,6 +5,7 @@
  */
 export * from "./aji.js";
 export * from "./assignment.js";
+export * from "./bootstrap.js";
 export * from "./dataset-metrics.js";
 export * from "./detection.js";
 export * from "./dice.js";
