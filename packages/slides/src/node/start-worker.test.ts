@@ -1,13 +1,16 @@
 import { EngineError, isRenogradeError } from "@renograde/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SumCalls } from "../testing/sum-worker.js";
 import { serveCalls, startWorker, type WorkerHandle } from "./start-worker.js";
 
+const MODULE = new URL("../testing/sum-worker.js", import.meta.url);
+
+/** One worker for all tests that leave it usable. */
 let worker: WorkerHandle<SumCalls>;
-beforeEach(() => {
-  worker = startWorker<SumCalls>(new URL("../testing/sum-worker.js", import.meta.url), "sum");
+beforeAll(() => {
+  worker = startWorker<SumCalls>(MODULE, "sum");
 });
-afterEach(() => worker.terminate());
+afterAll(() => worker.terminate());
 
 async function failure(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(
@@ -67,14 +70,15 @@ describe("startWorker", () => {
   });
 
   it("rejects every call when the worker crashes or ends, and all later ones", async () => {
-    const waiting = worker.call("later", 10_000);
-    await worker.call("fail", "crash");
-    for (const next of [() => waiting, () => worker.call("sum", Float64Array.of(1))]) {
+    const crashing = startWorker<SumCalls>(MODULE, "crashing");
+    const waiting = crashing.call("later", 10_000);
+    await crashing.call("fail", "crash");
+    for (const next of [() => waiting, () => crashing.call("sum", Float64Array.of(1))]) {
       const error = await failure(next());
       expect(error).toBeInstanceOf(EngineError);
-      expect((error as Error).message).toBe("the sum worker failed: crashed on purpose");
+      expect((error as Error).message).toBe("the crashing worker failed: crashed on purpose");
     }
-    const other = startWorker<SumCalls>(new URL("../testing/sum-worker.js", import.meta.url), "other");
+    const other = startWorker<SumCalls>(MODULE, "other");
     expect(await failure(other.call("fail", "exit"))).toMatchObject({
       tag: "EngineError",
       message: "the other worker ended with status 3 before it had answered",
@@ -89,12 +93,24 @@ describe("startWorker", () => {
   });
 
   it("terminates a worker that hangs, and more than once", async () => {
-    const waiting = worker.call("fail", "hang");
-    const rejected = failure(waiting);
-    await worker.terminate();
-    await worker.terminate();
+    const hanging = startWorker<SumCalls>(MODULE, "hanging");
+    expect(await hanging.call("sum", Float64Array.of(1))).toBe(1);
+    const rejected = failure(hanging.call("fail", "hang"));
+    await hanging.terminate();
+    await hanging.terminate();
     expect(await rejected).toMatchObject({ tag: "InterruptedError", exitCode: 130 });
-    expect(await failure(worker.call("sum", Float64Array.of(1)))).toMatchObject({ tag: "InterruptedError" });
+    expect(await failure(hanging.call("sum", Float64Array.of(1)))).toMatchObject({ tag: "InterruptedError" });
+  });
+
+  it("ends an uninterruptible worker after the call at work, before those behind it", async () => {
+    const blocked = startWorker<SumCalls>(MODULE, "block", { uninterruptible: true });
+    expect(await blocked.call("sum", Float64Array.of(1, 2))).toBe(3);
+    const counts = new Int32Array(new SharedArrayBuffer(8));
+    const calls = [1, 2, 3].map(() => failure(blocked.call("block", counts)));
+    Atomics.wait(counts, 0, 0, 10_000);
+    await Promise.all([blocked.terminate(), blocked.terminate()]);
+    expect([...counts]).toEqual([1, 1]);
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject({ tag: "InterruptedError" });
   });
 
   it("leaves the worker usable when an argument cannot be posted", async () => {

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { isMainThread, parentPort, type TransferListItem, Worker } from "node:worker_threads";
+import { isMainThread, parentPort, type TransferListItem, Worker, workerData } from "node:worker_threads";
 import { EngineError, InterruptedError } from "@renograde/core";
 import { type PortableError, packError, unpackError } from "./worker-errors.js";
+import { WorkerGate } from "./worker-gate.js";
 
 /** What a worker can be asked: functions of one argument by name. */
 export type WorkerCalls<Calls> = { readonly [Name in keyof Calls]: (argument: never) => unknown };
@@ -26,7 +27,10 @@ export interface WorkerHandle<Calls extends WorkerCalls<Calls>> {
     argument: Parameters<Calls[Name]>[0],
     transfer?: readonly TransferListItem[],
   ): Promise<WorkerAnswer<Calls[Name]>>;
-  /** Ends the thread at once. May be called twice. */
+  /**
+   * Ends the thread: at once, or where calls are `uninterruptible` after the call at work. Calls not answered yet are
+   * rejected at once. May be called twice.
+   */
   terminate(): Promise<void>;
 }
 
@@ -63,6 +67,14 @@ type Reply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: PortableError };
 
+/** The last message a worker gets. */
+const END = "end";
+
+/** What a worker is started with. */
+interface WorkerStart {
+  readonly gate?: SharedArrayBuffer;
+}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -72,14 +84,24 @@ interface Waiting {
  * Opens the thread. When this file itself runs from TypeScript, so does the worker; Node 20 cannot load that by itself,
  * so the worker first registers tsx, a dependency of development.
  */
-function openThread(module: URL): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(module);
+function openThread(module: URL, workerData: WorkerStart): Worker {
+  if (!import.meta.url.endsWith(".ts")) return new Worker(module, { workerData });
   const tsx = JSON.stringify(import.meta.resolve("tsx/esm/api"));
   const source = JSON.stringify(module.href.replace(/\.js$/, ".ts"));
   const code = `import { register } from ${tsx}; register(); await import(${source});`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
     execArgv: ["--conditions=source"],
+    workerData,
   });
+}
+
+/** Options of {@link startWorker}. */
+export interface WorkerOptions {
+  /**
+   * Calls run native code that blocks the thread and aborts the process when the thread is ended under it (ONNX Runtime
+   * does): ending the worker or the process waits for the call at work. Default false.
+   */
+  readonly uninterruptible?: boolean;
 }
 
 /**
@@ -92,8 +114,11 @@ function openThread(module: URL): Worker {
 export function startWorker<Calls extends WorkerCalls<Calls>>(
   module: URL,
   what: string,
+  options: WorkerOptions = {},
 ): WorkerHandle<Calls> {
-  const worker = openThread(module);
+  const gate = options.uninterruptible ? new WorkerGate() : undefined;
+  const worker = openThread(module, gate ? { gate: gate.memory } : {});
+  gate?.holdAtExit();
   const waiting = new Map<number, Waiting>();
   let count = 0;
   /** Why no further call is possible. */
@@ -120,9 +145,13 @@ export function startWorker<Calls extends WorkerCalls<Calls>>(
     const reason = cause instanceof Error ? cause.message : String(cause);
     end(new EngineError(`the ${what} worker failed: ${reason}`, { cause }));
   });
-  worker.on("exit", (code) =>
-    end(new EngineError(`the ${what} worker ended with status ${code} before it had answered`)),
-  );
+  const exited = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      gate?.forgetAtExit();
+      end(new EngineError(`the ${what} worker ended with status ${code} before it had answered`));
+      resolve();
+    });
+  });
   worker.unref();
 
   return {
@@ -137,7 +166,12 @@ export function startWorker<Calls extends WorkerCalls<Calls>>(
       }),
     async terminate() {
       end(new InterruptedError(`the ${what} worker was ended`));
-      await worker.terminate();
+      if (gate) {
+        gate.close();
+        worker.ref();
+        worker.postMessage(END);
+        await exited;
+      } else await worker.terminate();
     },
   };
 }
@@ -151,14 +185,31 @@ export function startWorker<Calls extends WorkerCalls<Calls>>(
 export function serveCalls<Calls extends WorkerCalls<Calls>>(calls: Calls): void {
   const port = parentPort;
   if (isMainThread || !port) throw new EngineError("serveCalls: expected to run in a worker thread");
+  const { gate: memory } = (workerData ?? {}) as WorkerStart;
+  const gate = memory && new WorkerGate(memory);
+  const reply = (message: Reply, buffers: readonly TransferListItem[] = []): void => {
+    port.postMessage(message, buffers);
+  };
   const answer = async ({ id, name, argument }: Question<keyof Calls>): Promise<void> => {
     try {
       const value = await calls[name](argument as never);
-      const [result, buffers] = value instanceof Transferred ? [value.result, value.buffers] : [value, []];
-      port.postMessage({ id, result } satisfies Reply, buffers);
+      if (value instanceof Transferred) reply({ id, result: value.result }, value.buffers);
+      else reply({ id, result: value });
     } catch (error) {
-      port.postMessage({ id, error: packError(error) } satisfies Reply);
+      reply({ id, error: packError(error) });
     }
   };
-  port.on("message", (question: Question<keyof Calls>) => void answer(question));
+  const atWork = new Set<Promise<void>>();
+  const pass = async (question: Question<keyof Calls>): Promise<void> => {
+    if (gate?.enter() ?? true) await answer(question);
+    gate?.leave();
+  };
+  port.on("message", (message: Question<keyof Calls> | typeof END) => {
+    if (message === END) {
+      void Promise.all(atWork).then(() => process.exit());
+      return;
+    }
+    const work = pass(message).finally(() => atWork.delete(work));
+    atWork.add(work);
+  });
 }

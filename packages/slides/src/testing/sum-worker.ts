@@ -15,6 +15,8 @@ export interface SumCalls {
   double(values: Float64Array): Transferred<Float64Array>;
   /** Answers after some milliseconds. */
   later(milliseconds: number): Promise<string>;
+  /** Blocks the thread for a while, counting in shared memory: `[begun, done]`. */
+  block(counts: Int32Array): void;
   /** Fails on purpose, in the way that is named. */
   fail(how: "format" | "config" | "range" | "crash" | "exit" | "hang"): void;
 }
@@ -26,6 +28,12 @@ serveCalls<SumCalls>({
     return transferred(values, [values.buffer as ArrayBuffer]);
   },
   later: async (milliseconds) => await setTimeout(milliseconds, "done"),
+  block: (counts) => {
+    Atomics.add(counts, 0, 1);
+    Atomics.notify(counts, 0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    Atomics.add(counts, 1, 1);
+  },
   fail: (how) => {
     if (how === "format") {
       throw new FileFormatError("a.png", "PNG", "is truncated", { cause: new TypeError("no bytes") });
