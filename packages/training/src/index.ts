@@ -27,9 +27,12 @@ export {
   type ConvertSummary,
   convertDataset,
 } from "./datasets/convert/convert.js";
+export { type CopySummary, copySplit } from "./datasets/copy-split.js";
 export * from "./datasets/dataset.js";
 export * from "./datasets/open-dataset.js";
 export * from "./datasets/split.js";
+export * from "./datasets/split-balanced.js";
+export * from "./datasets/split-file.js";
 export * from "./datasets/stats.js";
 export * from "./export/export-run.js";
 export { hasCheckpoint, type RunState, readCheckpoint } from "./loop/checkpoint.js";
@@ -41,6 +44,15 @@ export type { ValidationScores } from "./loop/scores.js";
 export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
 export * from "./synthesis/index.js";
 export * from "./targets/batch.js";
+export * from "./targets/batch-feed.js";
 export * from "./targets/patch-source.js";
+export type {
+  PreparedEntry,
+  SampleMaker,
+  SampleOptions,
+  SampleTask,
+  Variation,
+} from "./targets/sample-maker.js";
+export { openSamplePool, type SamplePool, sampleWorkers } from "./targets/sample-pool.js";
 export * from "./targets/target-kinds.js";
 export * from "./targets/windows.js";

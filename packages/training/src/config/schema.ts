@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { DEFAULT_POST_OPTIONS } from "@renograde/core";
+import { DEFAULT_POST_OPTIONS, STAIN_NORM_METHODS } from "@renograde/core";
 import { z } from "zod";
 import { AUGMENTATION_PRESETS } from "../augmentation/plan.js";
 
@@ -112,6 +112,15 @@ const data = z
       .describe(
         "mapping file of spec/data.md §6; default: classes.json of the dataset folder, where present",
       ),
+    stainNorm: z
+      .enum(["none", ...STAIN_NORM_METHODS])
+      .default("none")
+      .describe("stain normalisation of every image before anything else; not part of the method"),
+    stainTarget: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("image whose stains stainNorm gives to all; default: the published reference of the method"),
     cacheMiB: z
       .int()
       .min(0)
@@ -233,6 +242,15 @@ const train = z
     phases: z.array(phase).min(1).max(20).prefault([{}]).describe("schedule, one entry per phase (§8)"),
     device: z.string().default("cpu").describe('where to compute: "cpu", "cuda", "cuda:1"'),
     threads: z.int().min(0).max(1024).default(0).describe("threads of the CPU engine; 0 = all"),
+    workers: z
+      .int()
+      .min(0)
+      .max(256)
+      .nullable()
+      .default(null)
+      .describe(
+        "threads that read and augment samples ahead of the device; null = processors - 1, at least 1; 0 = the main thread does it. No effect on the result",
+      ),
     validBatch: z.int().min(1).max(1024).default(8).describe("patches per validation batch"),
     validEvery: z
       .int()
@@ -282,6 +300,11 @@ const split = z
       .tuple([z.number().min(0).max(1), z.number().min(0).max(1), z.number().min(0).max(1)])
       .default([0.7, 0.1, 0.2])
       .describe("shares of training, validation and test"),
+    file: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("split file of `renograde dataset split --out FILE.json`; it decides alone"),
   })
   .prefault({});
 

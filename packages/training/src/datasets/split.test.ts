@@ -1,7 +1,12 @@
-import { RCC_CLASSES } from "@renograde/core";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRandom, RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
 import { type Dataset, type SetName, slideAndPatient } from "./dataset.js";
-import { type GroupedImage, setSizes, splitDataset, splitGroups } from "./split.js";
+import { setSizes, splitDataset, stratifiedSplit } from "./split.js";
+import { balancedSplit, type GroupedImage } from "./split-balanced.js";
+import { formatSplitFile } from "./split-file.js";
 
 const PAPER = { by: "image", seed: 10, fractions: [0.7, 0.1, 0.2] } as const;
 
@@ -68,20 +73,80 @@ describe("splitDataset", () => {
   });
 });
 
-describe("splitGroups", () => {
-  it("balances the rare class over the sets", () => {
-    const images: GroupedImage[] = Array.from({ length: 300 }, (_, index) => ({
+describe("split files", () => {
+  it("give the split back, and name what does not fit", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "renograde-split-"));
+    try {
+      const file = join(folder, "split.json");
+      const dataset = datasetOf(new Array(20).fill(null));
+      const split = await stratifiedSplit(dataset, { ...PAPER, by: "patient" });
+      await writeFile(file, formatSplitFile(dataset, split));
+      const { origin, ...sets } = await splitDataset(dataset, { ...PAPER, by: "patient", file });
+      expect({ ...sets, origin: split.origin }).toEqual(split);
+      expect(origin).toBe(`${file} (random by patient, classes balanced, seed 10)`);
+      const more = await splitDataset(datasetOf(new Array(22).fill(null)), { ...PAPER, file });
+      expect([more.train, more.origin]).toEqual([split.train, `${origin}, 2 images in no set`]);
+      const fewer = splitDataset(datasetOf(new Array(3).fill(null)), { ...PAPER, file });
+      await expect(fewer).rejects.toThrow(
+        /split\.json: names ".*n\d+\.png" in train, which data does not have/,
+      );
+      await writeFile(file, formatSplitFile(dataset, { ...split, test: split.train }));
+      await expect(splitDataset(dataset, { ...PAPER, file })).rejects.toThrow(/twice, in train and in test/);
+      await writeFile(file, "[]");
+      await expect(splitDataset(dataset, { ...PAPER, file })).rejects.toThrow(/is no split file; make one/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("balancedSplit", () => {
+  const images = (count: number, perGroup: number): GroupedImage[] => {
+    const random = createRandom(3, "test");
+    return Array.from({ length: count }, (_, index) => ({
       index,
-      group: `s${Math.floor(index / 5)}`,
-      rare: index % 15 < 5 ? index % 4 : 0,
+      group: `s${Math.floor(index / perGroup)}`,
+      // Three classes, the last in one group of six.
+      counts: [
+        0,
+        random.int(20, 80),
+        random.int(0, 9),
+        Math.floor(index / perGroup) % 6 === 0 ? random.int(1, 9) : 0,
+      ],
     }));
-    const sets = splitGroups(images, PAPER);
-    const rare = (list: number[]) => list.reduce((sum, i) => sum + images[i]!.rare, 0);
-    const total = rare([...images.keys()]);
-    expect(rare(sets.train) / total).toBeCloseTo(0.7, 1);
-    expect(rare(sets.valid) / total).toBeCloseTo(0.1, 1);
-    expect(rare(sets.test) / total).toBeCloseTo(0.2, 1);
-    expect(sets.train.length + sets.valid.length + sets.test.length).toBe(300);
+  };
+  const shares = (all: GroupedImage[], set: number[]): number[] =>
+    [1, 2, 3].map((c) => {
+      const sum = (list: readonly number[]) => list.reduce((n, i) => n + all[i]!.counts[c]!, 0);
+      return sum(set) / sum([...all.keys()]);
+    });
+
+  it.each([1, 5])("gives every set its share of every class, groups of %i", (perGroup) => {
+    const all = images(300, perGroup);
+    const sets = balancedSplit(all, PAPER);
+    for (const [name, share] of [
+      ["train", 0.7],
+      ["valid", 0.1],
+      ["test", 0.2],
+    ] as const) {
+      expect(sets[name].length / 300).toBeCloseTo(share, perGroup === 1 ? 10 : 1);
+      for (const value of shares(all, sets[name])) expect(Math.abs(value - share)).toBeLessThan(0.01);
+    }
+    expect([...sets.train, ...sets.valid, ...sets.test].sort((a, b) => a - b)).toEqual([...all.keys()]);
+    const groups = [sets.train, sets.valid, sets.test].map((set) => new Set(set.map((i) => all[i]!.group)));
+    expect(groups[0]!.size + groups[1]!.size + groups[2]!.size).toBe(300 / perGroup);
+  });
+
+  it("is the same for the same seed only", () => {
+    const all = images(60, 3);
+    expect(balancedSplit(all, PAPER)).toEqual(balancedSplit(all, PAPER));
+    expect(balancedSplit(all, { ...PAPER, seed: 11 })).not.toEqual(balancedSplit(all, PAPER));
+  });
+
+  it("leaves no set empty while there are groups, and none a share of 0", () => {
+    const sets = balancedSplit(images(12, 4), PAPER);
+    expect([sets.train.length, sets.valid.length, sets.test.length]).toEqual([4, 4, 4]);
+    expect(balancedSplit(images(10, 1), { seed: 1, fractions: [0.8, 0.2, 0] }).test).toEqual([]);
   });
 });
 

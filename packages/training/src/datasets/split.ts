@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { createRandom, DataError } from "@renograde/core";
+import { createRandom, DataError, throwIfAborted } from "@renograde/core";
 import type { Dataset, SetName } from "./dataset.js";
-import { SET_NAMES } from "./dataset.js";
+import { balancedSplit, type GroupedImage } from "./split-balanced.js";
+import { readSplitFile } from "./split-file.js";
 
 /** How to split. */
 export interface SplitOptions {
@@ -15,20 +16,14 @@ export interface SplitOptions {
   readonly seed: number;
   /** Shares of train, valid, test; they add up to 1. */
   readonly fractions: readonly [number, number, number];
+  /** A split file, which decides alone; see split-file.ts. */
+  readonly file?: string | null;
 }
 
 /** Indices into `dataset.entries` per set, ascending. */
 export interface Split extends Readonly<Record<SetName, readonly number[]>> {
   /** Where it comes from, for logs: `folders`, or `random by patient, seed 10`. */
   readonly origin: string;
-}
-
-/** What a grouped split needs to know of an image. */
-export interface GroupedImage {
-  readonly index: number;
-  readonly group: string;
-  /** Nuclei of the rarest class, for balance; grade 3 in RCCNucSeg. */
-  readonly rare: number;
 }
 
 function byFolders(dataset: Dataset): Record<SetName, number[]> | null {
@@ -52,48 +47,6 @@ export function setSizes(
   return [count - valid - test, valid, test];
 }
 
-/**
- * Distributes whole groups (slides, patients) over the sets: groups in descending order of their rare nuclei, ties
- * in seeded random order, each to the set that lacks most, measured in rare nuclei and images relative to its share.
- */
-export function splitGroups(
-  images: readonly GroupedImage[],
-  options: Pick<SplitOptions, "seed" | "fractions">,
-): Record<SetName, number[]> {
-  const groups = new Map<string, { name: string; members: GroupedImage[]; rare: number }>();
-  for (const image of images) {
-    const group = groups.get(image.group) ?? { name: image.group, members: [], rare: 0 };
-    group.members.push(image);
-    group.rare += image.rare;
-    groups.set(image.group, group);
-  }
-  const order = [...groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const shuffled = createRandom(options.seed, "split").shuffle(Int32Array.from(order.keys()));
-  const ranked = Array.from(shuffled, (i) => order[i]!).sort((a, b) => b.rare - a.rare);
-  const totals = { rare: images.reduce((sum, i) => sum + i.rare, 0), images: images.length };
-  const have = SET_NAMES.map((name, i) => ({ name, share: options.fractions[i]!, rare: 0, images: 0 }));
-  const sets: Record<SetName, number[]> = { train: [], valid: [], test: [] };
-  for (const group of ranked) {
-    let best = have[0]!;
-    let bestNeed = Number.NEGATIVE_INFINITY;
-    for (const set of have) {
-      if (set.share === 0) continue;
-      const imageNeed = 1 - set.images / (set.share * totals.images);
-      const rareNeed = totals.rare === 0 ? 0 : 1 - set.rare / (set.share * totals.rare);
-      const need = imageNeed + (group.rare > 0 ? rareNeed : 0);
-      if (need > bestNeed) {
-        best = set;
-        bestNeed = need;
-      }
-    }
-    best.rare += group.rare;
-    best.images += group.members.length;
-    sets[best.name].push(...group.members.map((m) => m.index));
-  }
-  for (const name of SET_NAMES) sets[name].sort((a, b) => a - b);
-  return sets;
-}
-
 function randomByImage(indices: readonly number[], options: SplitOptions): Record<SetName, number[]> {
   const order = createRandom(options.seed, "split").shuffle([...indices]);
   const [train, valid] = setSizes(order.length, options.fractions);
@@ -105,26 +58,27 @@ function randomByImage(indices: readonly number[], options: SplitOptions): Recor
   };
 }
 
-async function groupImages(dataset: Dataset, by: "slide" | "patient"): Promise<GroupedImage[]> {
-  const totals = new Float64Array(dataset.classes.classes.length + 1);
-  const perImage: { group: string; counts: Float64Array }[] = [];
-  for (const index of dataset.entries.keys()) {
+/** Reads every image once for its group and its nuclei per class. */
+async function groupImages(
+  dataset: Dataset,
+  by: SplitOptions["by"],
+  hooks: StratifyHooks,
+): Promise<GroupedImage[]> {
+  const classes = dataset.classes.classes.length;
+  const images: GroupedImage[] = [];
+  for (const [index, entry] of dataset.entries.entries()) {
+    throwIfAborted(hooks.signal);
     const image = await dataset.load(index);
-    const group = image[by];
+    const group = by === "image" ? entry.imagePath : image[by];
     if (group === null) {
       throw new DataError(
-        `${dataset.entries[index]!.labelPath}: names no ${by}, so split.by ${by} is impossible; it needs TCGA_file_name in the .mat or a TCGA barcode in the file name; use split.by image`,
+        `${entry.labelPath}: names no ${by}, so split.by ${by} is impossible; it needs TCGA_file_name in the .mat or a TCGA barcode in the file name; use split.by image`,
       );
     }
-    const counts = countNuclei(image.instances.data, image.classes.data, totals.length);
-    for (let c = 0; c < totals.length; c++) totals[c]! += counts[c]!;
-    perImage.push({ group, counts });
+    images.push({ index, group, counts: countNuclei(image.instances.data, image.classes.data, classes + 1) });
+    hooks.onProgress?.(index + 1, dataset.entries.length);
   }
-  let rarest = 1;
-  for (let c = 2; c < totals.length; c++) {
-    if (totals[c]! > 0 && (totals[rarest] === 0 || totals[c]! < totals[rarest]!)) rarest = c;
-  }
-  return perImage.map(({ group, counts }, index) => ({ index, group, rare: counts[rarest]! }));
+  return images;
 }
 
 /** Nuclei per class id of one annotation; `length` is the number of classes plus one. */
@@ -140,29 +94,50 @@ export function countNuclei(instances: Int32Array, classes: Uint8Array, length: 
   return counts;
 }
 
+/** Interruption and progress of {@link stratifiedSplit}, which reads every image. */
+export interface StratifyHooks {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /**
- * Splits a dataset. Folders are used as they are when `by` is `image`; when they lack a validation folder, its share
- * is taken from the training images. Otherwise the split is random and depends on the seed and the names only.
+ * Splits anew by image, slide or patient, whatever the folders say, so that every set gets its share of images and
+ * of every class ({@link balancedSplit}). Depends on the seed and the data only.
  *
- * @throws DataError when slides or patients are wanted and an image names none, or a set would be empty of training
+ * @throws DataError when slides or patients are wanted and an image names none
+ */
+export async function stratifiedSplit(
+  dataset: Dataset,
+  options: SplitOptions,
+  hooks: StratifyHooks = {},
+): Promise<Split> {
+  const sets = balancedSplit(await groupImages(dataset, options.by, hooks), options);
+  return { ...sets, origin: `random by ${options.by}, classes balanced, seed ${options.seed}` };
+}
+
+/**
+ * Splits a dataset: by a split file where one is given. Folders are used as they are when `by` is `image`; when they
+ * lack a validation folder, its share is taken from the training images. Otherwise the split is random, by slide and
+ * patient with balanced classes ({@link stratifiedSplit}), and depends on the seed and the data only.
+ *
+ * @throws DataError when slides or patients are wanted and an image names none, or the split file does not fit
  */
 export async function splitDataset(dataset: Dataset, options: SplitOptions): Promise<Split> {
-  const folders = options.by === "image" ? byFolders(dataset) : null;
-  if (folders !== null) {
-    if (folders.valid.length > 0) return { ...folders, origin: "folders" };
-    const [train, valid] = options.fractions;
-    const share = train + valid === 0 ? 0 : valid / (train + valid);
-    const parts = randomByImage(folders.train, { ...options, fractions: [1 - share, share, 0] });
-    return {
-      train: parts.train,
-      valid: parts.valid,
-      test: folders.test,
-      origin: `folders, validation images taken from train at random, seed ${options.seed}`,
-    };
+  if (options.file !== undefined && options.file !== null) return await readSplitFile(options.file, dataset);
+  if (options.by !== "image") return await stratifiedSplit(dataset, options);
+  const folders = byFolders(dataset);
+  if (folders === null) {
+    const sets = randomByImage([...dataset.entries.keys()], options);
+    return { ...sets, origin: `random by image, seed ${options.seed}` };
   }
-  const sets =
-    options.by === "image"
-      ? randomByImage([...dataset.entries.keys()], options)
-      : splitGroups(await groupImages(dataset, options.by), options);
-  return { ...sets, origin: `random by ${options.by}, seed ${options.seed}` };
+  if (folders.valid.length > 0) return { ...folders, origin: "folders" };
+  const [train, valid] = options.fractions;
+  const share = train + valid === 0 ? 0 : valid / (train + valid);
+  const parts = randomByImage(folders.train, { ...options, fractions: [1 - share, share, 0] });
+  return {
+    train: parts.train,
+    valid: parts.valid,
+    test: folders.test,
+    origin: `folders, validation images taken from train at random, seed ${options.seed}`,
+  };
 }
