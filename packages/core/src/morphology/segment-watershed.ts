@@ -8,11 +8,11 @@ import { DataError } from "../errors.js";
 import type { PostOptions, WatershedTies } from "../post-options.js";
 import { assertSameSize, type ByteMap, type FloatMap } from "../raster.js";
 import { dropSmall, openGaps, renumberByFirstPixel } from "./clean-labels.js";
+import { flood } from "./flood.js";
 import { type FramedLabels, frameLabels, labelPixels, unframeLabels } from "./framed.js";
 import { markMaxima } from "./h-minima.js";
 import { type LabelledMap, labelRegions } from "./label-components.js";
 import { reconstructByErosion } from "./reconstruct.js";
-import { flood } from "./watershed.js";
 import { Workspace } from "./workspace.js";
 
 /** The options of {@link PostOptions} that the watershed reads. */

@@ -1,0 +1,112 @@
+/**
+ * The flood of the watershed: scikit-image's heap where its ties decide, and one component after the other, in the
+ * processor's cache, everywhere else. Internal to post-processing.
+ *
+ * All marker pixels enter with age 0, and equal keys leave a binary heap in an order that only the same heap
+ * reproduces. That order matters little, by two facts about one 4-connected component of the mask:
+ *
+ * 1. What lies elsewhere acts on a component only through the order of its own tied marker pixels: everything else
+ *    leaves by value, then age, and ages count up as pixels are reached.
+ * 2. Exchanging pixels of the same label that follow each other in the queue of one value changes no label. While
+ *    they are worked off, with every lower pixel they lead to, all that is reached gets that label, and which
+ *    pixels that are does not depend on their order; they enter every queue behind one another again.
+ *
+ * So ties count only between marker pixels of one component and one value that carry different labels and have a
+ * neighbour to reach: the contested ones (flood-heap.ts). The heap runs until the last of those has left, usually
+ * when the markers are worked off. Then each component is finished by itself; one with a single label just takes it.
+ * Values that are not bytes stay in the heap to the end.
+ *
+ * @module
+ */
+import { ShapeError } from "../errors.js";
+import type { WatershedTies } from "../post-options.js";
+import { FloodLists, RoleTable } from "./flood-component.js";
+import { type FloodField, Role, runHeap } from "./flood-heap.js";
+import { labelPixels } from "./framed.js";
+import { BYTE_HEAP_AGES, ByteHeap, WideHeap } from "./tie-heaps.js";
+import type { Workspace } from "./workspace.js";
+
+const MAX_PIXELS = 2 ** 26;
+
+/** Instead of a label: the component has markers of several. */
+const SEVERAL = -1;
+
+/**
+ * Floods framed labels in place.
+ *
+ * @param relief - framed, integers 0…2^26 at the listed pixels; consumed
+ * @param labels - framed: marker ids and 0 inside the mask, −1 outside
+ * @param pixels - the mask's pixels in raster order
+ * @param sources - the marker pixels in raster order
+ * @throws ShapeError when the mask has more than 2^26 pixels
+ */
+export function flood(
+  relief: Uint8Array | Int32Array,
+  labels: Int32Array,
+  stride: number,
+  pixels: Int32Array,
+  count: number,
+  sources: Int32Array,
+  sourceCount: number,
+  ties: WatershedTies,
+  workspace: Workspace,
+): void {
+  if (count > MAX_PIXELS) {
+    throw new ShapeError(
+      `mask of the watershed has ${count} pixels, more than ${MAX_PIXELS}; cut it into tiles`,
+    );
+  }
+  const components = workspace.int32("flood.components", labels.length).fill(0);
+  const n = labelPixels(pixels, count, stride, 4, components, workspace);
+  const starts = new Int32Array(n + 2);
+  for (let i = 0; i < sourceCount; i++) starts[components[sources[i]!]! + 1]!++;
+  for (let c = 1; c <= n + 1; c++) starts[c]! += starts[c - 1]!;
+  const grouped = workspace.int32("flood.grouped", sourceCount);
+  const fill = starts.slice();
+  for (let i = 0; i < sourceCount; i++) grouped[fill[components[sources[i]!]!]!++] = sources[i]!;
+
+  const roles = workspace.uint8("flood.roles", labels.length);
+  const field: FloodField = { relief, labels, stride, roles, rising: ties === "skimage-0.25.2" };
+  if (!(relief instanceof Uint8Array)) for (let i = 0; i < sourceCount; i++) roles[sources[i]!] = Role.active;
+  const table = new RoleTable();
+  const common = new Int32Array(n + 1);
+  const contested = new Float64Array(n + 1);
+  let allContested = 0;
+  for (let c = 1; c <= n; c++) {
+    const [from, to] = [starts[c]!, starts[c + 1]!];
+    common[c] = commonLabel(labels, grouped, from, to);
+    if (relief instanceof Uint8Array) contested[c] = table.assign(field, relief, grouped, from, to);
+    else if (common[c] === SEVERAL) contested[c] = Infinity;
+    allContested += contested[c]!;
+  }
+
+  const narrow = relief instanceof Uint8Array && count < BYTE_HEAP_AGES;
+  const heap = narrow ? new ByteHeap(count, workspace) : new WideHeap(count, workspace);
+  const reached = workspace.int32("flood.reached", count + 1);
+  const lists = new FloodLists(workspace.int32("flood.next", labels.length), n);
+  if (ties !== "component" && allContested > 0) {
+    const age = runHeap(field, sources, 0, sourceCount, allContested, heap, reached);
+    lists.group(reached, age, components);
+  }
+  for (let c = 1; c <= n; c++) {
+    if (common[c] !== SEVERAL) continue;
+    const [from, to] = [starts[c]!, starts[c + 1]!];
+    if (ties === "component" && contested[c]! > 0) {
+      const age = runHeap(field, grouped, from, to, contested[c]!, heap, reached);
+      lists.group(reached, age, components);
+    }
+    if (relief instanceof Uint8Array) lists.finish(field, grouped, from, to, c);
+  }
+  for (let i = 0; i < count; i++) {
+    const label = common[components[pixels[i]!]!]!;
+    if (label > 0) labels[pixels[i]!] = label;
+  }
+}
+
+/** The label of all listed marker pixels, {@link SEVERAL} when they differ, 0 when there are none. */
+function commonLabel(labels: Int32Array, sources: Int32Array, from: number, to: number): number {
+  if (from === to) return 0;
+  const label = labels[sources[from]!]!;
+  for (let i = from + 1; i < to; i++) if (labels[sources[i]!] !== label) return SEVERAL;
+  return label;
+}
