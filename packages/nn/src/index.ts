@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./backend.js";
+export * from "./layers/bottleneck.js";
 export * from "./layers/composite-connection.js";
 export * from "./layers/conv.js";
 export * from "./layers/decoder-block.js";
@@ -17,6 +18,7 @@ export * from "./networks/freeze.js";
 export * from "./networks/network.js";
 export * from "./networks/options.js";
 export * from "./networks/registry.js";
+export * from "./networks/resnet50.js";
 export * from "./onnx/describe-model.js";
 export * from "./onnx/export-onnx.js";
 export type { OnnxRef } from "./onnx/graph.js";

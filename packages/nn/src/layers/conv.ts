@@ -29,15 +29,17 @@ export interface ConvSpec {
   readonly kernel: number;
   readonly stride?: number;
   readonly padding?: Padding;
+  /** Default 1; `in` and `out` count the channels of all groups. */
+  readonly groups?: number;
   readonly bias?: boolean;
   /** Start of the weight; default Xavier uniform. */
   readonly init?: Init;
 }
 
-/** Declares `weight` `[out, in, kernel, kernel]`. */
+/** Declares `weight` `[out, in / groups, kernel, kernel]`. */
 export function convWeight<T>(F: Backend<T>, spec: ConvSpec): T {
-  const { in: cin, out, kernel } = spec;
-  return F.param("weight", [out, cin, kernel, kernel], spec.init ?? { kind: "xavier" });
+  const { in: cin, out, kernel, groups = 1 } = spec;
+  return F.param("weight", [out, cin / groups, kernel, kernel], spec.init ?? { kind: "xavier" });
 }
 
 /** Convolution with the parameters `weight` and, if asked for, `bias` (starting at 0) of scope `F`. */
@@ -47,6 +49,7 @@ export function conv<T>(F: Backend<T>, x: T, spec: ConvSpec): T {
   return F.conv2d(x, weight, bias, {
     stride: spec.stride ?? 1,
     padding: spec.padding ?? samePadding(spec.kernel),
+    groups: spec.groups ?? 1,
   });
 }
 
@@ -56,20 +59,26 @@ export interface NormSpec {
   readonly gamma?: number;
   /** Use running statistics while training (`train.frozenBn: "running"`). */
   readonly useRunning?: boolean;
+  /**
+   * γ and β are never trained either: buffers, as in torchvision's FrozenBatchNorm2d; running statistics always.
+   */
+  readonly fixed?: boolean;
   /** Replication the input stands for, see {@link Backend.batchNorm}. */
   readonly replication?: number;
 }
 
 /** Batch norm of `channels` channels with parameters `weight`, `bias`, `running_mean`, `running_var` of scope `F`. */
 export function batchNorm<T>(F: Backend<T>, x: T, channels: number, spec: NormSpec = {}): T {
+  const scale = (name: string, value: number): T =>
+    F[spec.fixed ? "buffer" : "param"](name, [channels], { kind: "constant", value });
   const parameters = {
-    weight: F.param("weight", [channels], { kind: "constant", value: spec.gamma ?? 1 }),
-    bias: F.param("bias", [channels], { kind: "constant", value: 0 }),
+    weight: scale("weight", spec.gamma ?? 1),
+    bias: scale("bias", 0),
     runningMean: F.buffer("running_mean", [channels], { kind: "constant", value: 0 }),
     runningVar: F.buffer("running_var", [channels], { kind: "constant", value: 1 }),
   };
   return F.batchNorm(x, parameters, {
-    useRunning: spec.useRunning ?? false,
+    useRunning: spec.fixed ?? spec.useRunning ?? false,
     replication: spec.replication ?? 1,
   });
 }
