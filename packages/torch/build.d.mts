@@ -32,4 +32,6 @@ export function buildAddon(options?: { force?: boolean }): {
   readonly path: string;
   readonly compiled: boolean;
   readonly libtorch: Libtorch;
+  /** Backends of c10d that were compiled in: none, `gloo`, or `gloo` and `nccl`. */
+  readonly c10d: readonly string[];
 };

@@ -12,10 +12,13 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   realpathSync,
   renameSync,
   statSync,
@@ -132,7 +135,8 @@ function compilerArguments(libtorch) {
     ...(process.platform === "linux" ? [`-D_GLIBCXX_USE_CXX11_ABI=${usesCxx11Abi(libtorch) ? 1 : 0}`] : []),
     ...(system ? [] : ["-isystem", include]),
     ...["-isystem", join(include, "torch/csrc/api/include"), "-isystem", join(dirname(headers), "include")],
-    ...[join(nativeFolder, "addon.cpp"), "-L", lib],
+    // Before the system's folders: its Gloo may be another than the one inside libtorch.
+    ...["-I", join(nativeFolder, "gloo"), join(nativeFolder, "addon.cpp"), "-L", lib],
     // The addon stays loaded once it is: the allocator it installs outlives every worker.
     ...(process.platform === "darwin"
       ? ["-undefined", "dynamic_lookup"]
@@ -140,6 +144,60 @@ function compilerArguments(libtorch) {
     ...["-ltorch_cpu", "-lc10", ...(cuda ? ["-ltorch_cuda", "-lc10_cuda"] : [])],
     ...(source === "system" ? [] : [`-Wl,-rpath,${lib}`]),
   ];
+}
+
+/** Whether a file holds some text, read in pieces: libraries have hundreds of megabytes. */
+function fileIncludes(path, text) {
+  if (!existsSync(path)) return false;
+  const file = openSync(path, "r");
+  try {
+    const piece = Buffer.alloc(1 << 24);
+    let kept = 0;
+    for (;;) {
+      const length = readSync(file, piece, kept, piece.length - kept, null);
+      if (length === 0) return false;
+      if (piece.subarray(0, kept + length).includes(text)) return true;
+      // A text may lie across two pieces.
+      const tail = Math.min(text.length, kept + length);
+      piece.copyWithin(0, kept + length - tail, kept + length);
+      kept = tail;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Folder with NCCL's and CUDA's headers each, of the toolkit or of the packages a CUDA wheel of PyTorch needs. */
+function cudaHeaders(libtorch) {
+  const packages = join(libtorch.root, "..", "nvidia");
+  const wheels = existsSync(packages)
+    ? readdirSync(packages).map((name) => join(packages, name, "include"))
+    : [];
+  const folders = [libtorch.include, "/usr/local/cuda/include", "/usr/include", ...wheels];
+  const nccl = folders.find((folder) => existsSync(join(folder, "nccl.h")));
+  const cuda = folders.find((folder) => existsSync(join(folder, "cuda_runtime_api.h")));
+  return nccl === undefined || cuda === undefined ? undefined : [...new Set([nccl, cuda, ...wheels])];
+}
+
+/**
+ * Ways to compile what several processes need, the best first: backends of c10d and the arguments that switch them
+ * on. The last is none, so that training in one process never depends on it.
+ */
+function processGroups(libtorch) {
+  const { include, lib, cuda } = libtorch;
+  const has = (library, name) =>
+    existsSync(join(include, `torch/csrc/distributed/c10d/${name}.hpp`)) &&
+    fileIncludes(join(lib, libraryName(library)), `_ZN4c10d${name.length}${name}C1E`);
+  const ways = [{ c10d: [], extra: [] }];
+  if (!has("torch_cpu", "ProcessGroupGloo")) return ways;
+  const gloo = { c10d: ["gloo"], extra: ["-DUSE_C10D_GLOO"] };
+  ways.unshift(gloo);
+  const headers = cuda && has("torch_cuda", "ProcessGroupNCCL") ? cudaHeaders(libtorch) : undefined;
+  if (headers !== undefined) {
+    const folders = headers.filter((f) => f !== "/usr/include").flatMap((f) => ["-isystem", f]);
+    ways.unshift({ c10d: ["gloo", "nccl"], extra: [...gloo.extra, "-DUSE_C10D_NCCL", ...folders] });
+  }
+  return ways;
 }
 
 /** Standards to try in order: releases from about 2.9 on begin to demand C++20. */
@@ -151,7 +209,10 @@ function standards(version) {
 /** What decides the compiled result, as info.json records it. */
 function describe(libtorch, compiler) {
   const hash = createHash("sha256");
-  for (const name of readdirSync(nativeFolder).sort()) hash.update(readFileSync(join(nativeFolder, name)));
+  for (const name of readdirSync(nativeFolder, { recursive: true }).sort()) {
+    const path = join(nativeFolder, name);
+    if (statSync(path).isFile()) hash.update(readFileSync(path));
+  }
   const library = statSync(realpathSync(join(libtorch.lib, libraryName("torch_cpu"))));
   return {
     libtorch: libtorch.root,
@@ -164,10 +225,14 @@ function describe(libtorch, compiler) {
   };
 }
 
+function readInfo() {
+  return JSON.parse(readFileSync(infoPath, "utf8"));
+}
+
 function matches(info) {
   if (!existsSync(addonPath) || !existsSync(infoPath)) return false;
   try {
-    const { standard: _, ...previous } = JSON.parse(readFileSync(infoPath, "utf8"));
+    const { standard: _, c10d: __, ...previous } = readInfo();
     return JSON.stringify(previous) === JSON.stringify(info);
   } catch {
     return false;
@@ -185,7 +250,7 @@ export function isBuilt() {
  * Compiles the addon unless it is up to date.
  *
  * @param {{ force?: boolean }} [options]
- * @returns {{ path: string, compiled: boolean, libtorch: import("./build.d.mts").Libtorch }}
+ * @returns {{ path: string, compiled: boolean, libtorch: import("./build.d.mts").Libtorch, c10d: string[] }}
  * @throws BuildError without libtorch or compiler, or when the compilation fails
  */
 export function buildAddon({ force = false } = {}) {
@@ -198,19 +263,24 @@ export function buildAddon({ force = false } = {}) {
   if (!compiler)
     throw new BuildError("no C++ compiler was found; install one (apt-get install -y g++) or set CXX");
   const info = describe(libtorch, compiler);
-  if (!force && matches(info)) return { path: addonPath, compiled: false, libtorch };
+  if (!force && matches(info)) {
+    return { path: addonPath, compiled: false, libtorch, c10d: readInfo().c10d };
+  }
 
   mkdirSync(buildFolder, { recursive: true });
   const temporary = join(buildFolder, `.${process.pid}.node`);
   let failure = "";
-  for (const standard of standards(libtorch.version)) {
-    const args = [`-std=${standard}`, ...info.arguments, "-o", temporary];
+  const ways = processGroups(libtorch).flatMap((way) =>
+    standards(libtorch.version).map((standard) => ({ ...way, standard })),
+  );
+  for (const { standard, c10d, extra } of ways) {
+    const args = [`-std=${standard}`, ...extra, ...info.arguments, "-o", temporary];
     const { status, stderr, error } = spawnSync(compiler, args, { encoding: "utf8", maxBuffer: 1 << 28 });
     if (status === 0) {
       renameSync(temporary, addonPath);
-      writeFileSync(`${infoPath}.tmp`, `${JSON.stringify({ ...info, standard }, null, 2)}\n`);
+      writeFileSync(`${infoPath}.tmp`, `${JSON.stringify({ ...info, standard, c10d }, null, 2)}\n`);
       renameSync(`${infoPath}.tmp`, infoPath);
-      return { path: addonPath, compiled: true, libtorch };
+      return { path: addonPath, compiled: true, libtorch, c10d };
     }
     failure = error?.message ?? stderr;
   }
@@ -223,9 +293,13 @@ export function buildAddon({ force = false } = {}) {
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const { path, compiled, libtorch } = buildAddon({ force: process.argv.includes("--force") });
+    const { path, compiled, libtorch, c10d } = buildAddon({ force: process.argv.includes("--force") });
     const what = `libtorch ${libtorch.version}${libtorch.cuda ? " with CUDA" : ""} in ${libtorch.root}`;
-    console.log(`${compiled ? "compiled" : "up to date"}: ${path} (${what})`);
+    const processes =
+      c10d.length > 0
+        ? `several processes through ${c10d.join(" and ")}`
+        : "one process, it has no c10d with Gloo";
+    console.log(`${compiled ? "compiled" : "up to date"}: ${path} (${what}; ${processes})`);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     console.error(`error: ${error.message}`);

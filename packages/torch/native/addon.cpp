@@ -1,8 +1,9 @@
 // The Node-API addon: libtorch for TypeScript. Operators are reached generically (operators.hpp), so this file only
-// lists what is no operator: handles, scopes, typed arrays, autograd, threads and memory. All parts are headers of
+// lists what is no operator: handles, scopes, typed arrays, autograd, threads, memory and process groups. All parts are headers of
 // this one translation unit, because reading libtorch's own headers is most of the compilation.
 #include "allocator.hpp"
 #include "arrays.hpp"
+#include "distributed.hpp"
 #include "handles.hpp"
 #include "operators.hpp"
 #include "values.hpp"
@@ -186,6 +187,109 @@ napi_value cudaDevices(const Call& call) {
 napi_value version(const Call& call) { return fromString(call.env, TORCH_VERSION); }
 napi_value config(const Call& call) { return fromString(call.env, at::show_config()); }
 
+// Several processes.
+napi_value c10dBackends(const Call& call) {
+  std::vector<std::string> names;
+#ifdef USE_C10D_GLOO
+  names.push_back("gloo");
+#endif
+#ifdef USE_C10D_NCCL
+  names.push_back("nccl");
+#endif
+  return makeArray(call.env, names.size(), [&](size_t i) { return fromString(call.env, names[i]); });
+}
+
+#ifdef USE_C10D_GLOO
+Distributed& distributed(const Call& call) { return Distributed::of(call.context); }
+Group& group(const Call& call) { return distributed(call).at<Group>(toInt(call.env, call[0])); }
+StorePointer& store(const Call& call) { return distributed(call).at<StorePointer>(toInt(call.env, call[0])); }
+GradientReducer& reducer(const Call& call) {
+  return *distributed(call).at<std::shared_ptr<GradientReducer>>(toInt(call.env, call[0]));
+}
+
+napi_value storeOpen(const Call& call) {
+  const Milliseconds timeout(toInt(call.env, call[3]));
+  auto store = openStore(toString(call.env, call[0]), toInt(call.env, call[1]), toBool(call.env, call[2]), timeout);
+  return fromDouble(call.env, distributed(call).add(std::move(store)));
+}
+napi_value storeSet(const Call& call) {
+  const std::string value = toString(call.env, call[2]);
+  store(call)->set(toString(call.env, call[1]), std::vector<uint8_t>(value.begin(), value.end()));
+  return call.undefined();
+}
+napi_value storeGet(const Call& call) {
+  const std::string key = toString(call.env, call[1]);
+  if (!store(call)->check({key})) return nothing(call.env);
+  const std::vector<uint8_t> value = store(call)->get(key);
+  return fromString(call.env, std::string(value.begin(), value.end()));
+}
+napi_value groupOpen(const Call& call) {
+  const std::string backend = toString(call.env, call[1]);
+  const auto rank = static_cast<int>(toInt(call.env, call[2]));
+  const auto size = static_cast<int>(toInt(call.env, call[3]));
+  const Milliseconds timeout(toInt(call.env, call[4]));
+#ifdef USE_C10D_NCCL
+  if (backend == "nccl") {
+    return fromDouble(call.env, distributed(call).add(openNccl(store(call), rank, size, timeout)));
+  }
+#endif
+  if (backend != "gloo") throw std::runtime_error("this libtorch has no backend \"" + backend + "\"");
+  Group opened = openGloo(store(call), rank, size, timeout, toString(call.env, call[5]));
+  return fromDouble(call.env, distributed(call).add(std::move(opened)));
+}
+napi_value groupSum(const Call& call) {
+  const at::Tensor tensor = call.tensor(1).detach();
+  if (!group(call).reachable(tensor).is_same(tensor)) {
+    throw std::runtime_error("Gloo sums tensors in main memory, this one is on " + tensor.device().str());
+  }
+  return fromDouble(call.env, distributed(call).add(group(call).sum(tensor)));
+}
+napi_value workDone(const Call& call) {
+  return fromBool(call.env, distributed(call).at<WorkPointer>(toInt(call.env, call[0]))->isCompleted());
+}
+napi_value workWait(const Call& call) {
+  const int64_t id = toInt(call.env, call[0]);
+  const WorkPointer work = distributed(call).at<WorkPointer>(id);
+  distributed(call).remove(id);
+  work->wait();
+  return call.undefined();
+}
+napi_value groupBroadcast(const Call& call) {
+  broadcast(group(call), call.tensor(1), toInt(call.env, call[2]));
+  return call.undefined();
+}
+napi_value groupGather(const Call& call) {
+  const auto tensors = gather(group(call), call.tensor(1));
+  return makeArray(call.env, tensors.size(), [&](size_t i) {
+    return fromTensor(call.context, call.env, tensors[i]);
+  });
+}
+napi_value groupBarrier(const Call& call) {
+  group(call).backend->barrier()->wait();
+  return call.undefined();
+}
+napi_value reducerOpen(const Call& call) {
+  const auto parameters = toTensors(call.context, call.env, call[1]);
+  auto reducer = GradientReducer::create(group(call), parameters, toInt(call.env, call[2]));
+  return fromDouble(call.env, distributed(call).add(std::move(reducer)));
+}
+napi_value reducerArm(const Call& call) {
+  reducer(call).arm();
+  return call.undefined();
+}
+napi_value reducerFinish(const Call& call) {
+  reducer(call).finish();
+  return makeArray(call.env, 2, [&](size_t i) {
+    const size_t count = i == 0 ? reducer(call).buckets() : reducer(call).overlapped();
+    return fromDouble(call.env, static_cast<double>(count));
+  });
+}
+napi_value closeDistributed(const Call& call) {
+  distributed(call).remove(toInt(call.env, call[0]));
+  return call.undefined();
+}
+#endif
+
 struct Function {
   const char* name;
   napi_callback call;
@@ -220,6 +324,23 @@ constexpr Function kFunctions[] = {
     {"cudaDevices", entry<cudaDevices>},
     {"version", entry<version>},
     {"config", entry<config>},
+    {"c10dBackends", entry<c10dBackends>},
+#ifdef USE_C10D_GLOO
+    {"storeOpen", entry<storeOpen>},
+    {"storeSet", entry<storeSet>},
+    {"storeGet", entry<storeGet>},
+    {"groupOpen", entry<groupOpen>},
+    {"groupSum", entry<groupSum>},
+    {"workDone", entry<workDone>},
+    {"workWait", entry<workWait>},
+    {"groupBroadcast", entry<groupBroadcast>},
+    {"groupGather", entry<groupGather>},
+    {"groupBarrier", entry<groupBarrier>},
+    {"reducerOpen", entry<reducerOpen>},
+    {"reducerArm", entry<reducerArm>},
+    {"reducerFinish", entry<reducerFinish>},
+    {"closeDistributed", entry<closeDistributed>},
+#endif
 };
 
 napi_value initialise(napi_env env, napi_value exports) {

@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <memory>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
@@ -26,6 +27,9 @@ class Context {
 
   /** Operators by the number JavaScript knows them by. */
   std::vector<c10::OperatorHandle> operators;
+
+  /** What belongs to several processes (distributed.hpp), once it is used. */
+  std::shared_ptr<void> distributed;
 
   uint64_t add(at::Tensor tensor) {
     const uint64_t id = ++last_;

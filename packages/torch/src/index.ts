@@ -8,6 +8,8 @@ export * from "./adam.js";
 export * from "./autograd.js";
 export { isTorchAvailable, type MemoryStats, type TensorData } from "./native.js";
 export * from "./parameter-store.js";
+export * from "./process-group.js";
+export * from "./process-place.js";
 export * from "./runtime.js";
 export * from "./tensor.js";
 export * from "./torch-backend.js";

@@ -87,6 +87,32 @@ export interface Native {
   cudaDevices(): number;
   version(): string;
   config(): string;
+  c10dBackends(): string[];
+}
+
+/** What the addon has besides where it was built with c10d (native/distributed.hpp). Objects are numbers. */
+export interface DistributedNative extends Native {
+  storeOpen(host: string, port: number, server: boolean, timeoutMs: number): number;
+  storeSet(store: number, key: string, value: string): void;
+  storeGet(store: number, key: string): string | null;
+  groupOpen(
+    store: number,
+    backend: string,
+    rank: number,
+    size: number,
+    timeoutMs: number,
+    host: string,
+  ): number;
+  groupSum(group: number, tensor: Handle): number;
+  workDone(work: number): boolean;
+  workWait(work: number): void;
+  groupBroadcast(group: number, tensor: Handle, root: number): void;
+  groupGather(group: number, tensor: Handle): Handle[];
+  groupBarrier(group: number): void;
+  reducerOpen(group: number, parameters: readonly Handle[], bucketBytes: number): number;
+  reducerArm(reducer: number): void;
+  reducerFinish(reducer: number): number[];
+  closeDistributed(object: number): void;
 }
 
 /** Path of the compiled addon; build.mjs writes it. */
