@@ -6,7 +6,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { ConfigError, type ConfigIssue, FileAccessError, isRenogradeError } from "@renograde/core";
-import { createNetwork, type Network } from "@renograde/nn";
+import { createNetwork, inputRule, type Network, takesInput } from "@renograde/nn";
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument, stringify } from "yaml";
 import { knownOptions } from "./docs.js";
 import { describeIssues, dotted, type PlacedIssue, quoteValue, toConfigIssue } from "./issues.js";
@@ -118,10 +118,8 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
   const { crop, window, step } = config.data;
   const geometry = geometryOf(config);
   if (geometry === null) return issues;
-  const { rim, step: grain, window: usual } = geometry;
-  if (crop <= rim || (crop - rim) % grain !== 0) {
-    const sum = rim === 0 ? `${grain}n` : `${grain}n + ${rim}`;
-    bad("data.crop", `expected ${sum}, such as ${usual}, received ${crop}`);
+  if (!takesInput(geometry, crop)) {
+    bad("data.crop", `expected ${inputRule(geometry)}, such as ${geometry.window}, received ${crop}`);
   }
   if (window < crop) bad("data.window", `expected at least data.crop = ${crop}, received ${window}`);
   if ((window - crop) % 2 !== 0) {
@@ -143,6 +141,9 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
   }
   if (config.train.select === "aPQ" && config.train.evalPq === 0) {
     bad("train.select", "aPQ needs train.evalPq = 1 or more");
+  }
+  if (config.data.stainTarget !== null && config.data.stainNorm === "none") {
+    bad("data.stainTarget", "expected data.stainNorm to be macenko or reinhard, received none");
   }
   const sum = config.split.fractions.reduce((a, b) => a + b, 0);
   if (Math.abs(sum - 1) > 1e-6) {

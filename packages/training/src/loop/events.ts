@@ -31,6 +31,8 @@ export type TrainEvent =
       readonly losses: StepLosses;
       readonly lr: number;
       readonly stepMs: number;
+      /** Part of stepMs in which the device waited for the batch. */
+      readonly waitMs: number;
       readonly remainingMs: number;
     }
   /** Validation is under way. */

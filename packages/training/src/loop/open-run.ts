@@ -11,9 +11,11 @@ import { writeFileAtomic } from "@renograde/slides/node";
 import { loadTorch, setThreads } from "@renograde/torch";
 import { formatConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
+import type { Dataset } from "../datasets/dataset.js";
 import { openDataset } from "../datasets/open-dataset.js";
-import { splitDataset } from "../datasets/split.js";
+import { type Split, splitDataset } from "../datasets/split.js";
 import { openPatchSource, type PatchSource } from "../targets/patch-source.js";
+import { openSamplePool, type SamplePool, sampleWorkers } from "../targets/sample-pool.js";
 import { packageVersion } from "../version.js";
 import { createEngine, type TrainingEngine } from "./engine.js";
 import { dataFingerprint, fixedDifferences, readRunConfig, runPaths, writeRunInfo } from "./run-folder.js";
@@ -23,6 +25,8 @@ import type { TrainOptions } from "./train.js";
 export interface OpenRun {
   readonly train: PatchSource;
   readonly valid: PatchSource;
+  /** Makes the samples of both; closed at the end of the run. */
+  readonly pool: SamplePool;
   readonly engine: TrainingEngine;
   /** The encoder has pretrained weights, so that phases with `freeze` freeze it. */
   readonly pretrained: boolean;
@@ -74,21 +78,41 @@ async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<
  * @param resumed - whether a checkpoint will be loaded
  */
 export async function openRun(options: TrainOptions, resumed: boolean): Promise<OpenRun> {
-  const { config, dataDir, runDir, signal } = options;
+  const { config, dataDir } = options;
   await checkRunFolder(options, resumed);
   const engineName = prepareTorch(config);
   const dataset = await openDataset(dataDir, { classMap: config.data.classMap });
   const split = await splitDataset(dataset, config.split);
   if (split.train.length === 0) throw new DataError(`${dataDir}: no images to train on (${split.origin})`);
+  const pool = openSamplePool(dataset, config, sampleWorkers(config.train.workers));
+  try {
+    return await openParts(options, { engineName, dataset, split, pool });
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
+/** Patches, network and files of a run. */
+async function openParts(
+  { config, dataDir, runDir, signal, onProgress }: TrainOptions,
+  found: {
+    readonly engineName: string;
+    readonly dataset: Dataset;
+    readonly split: Split;
+    readonly pool: SamplePool;
+  },
+): Promise<OpenRun> {
+  const { engineName, dataset, split, pool } = found;
   const total = split.train.length + split.valid.length;
-  const tell = options.onProgress ?? (() => undefined);
+  const tell = onProgress ?? (() => undefined);
   const hooks = (before: number) => ({
     onImage: (done: number) => tell({ kind: "data", done: before + done, total }),
     onWarning: (message: string) => tell({ kind: "warning", message }),
     throwIfAborted: () => throwIfAborted(signal),
   });
-  const train = await openPatchSource(dataset, split.train, config, hooks(0));
-  const valid = await openPatchSource(dataset, split.valid, config, hooks(split.train.length));
+  const train = await openPatchSource(dataset, split.train, config, pool, hooks(0));
+  const valid = await openPatchSource(dataset, split.valid, config, pool, hooks(split.train.length));
   if (valid.length === 0) {
     tell({
       kind: "warning",
@@ -126,5 +150,5 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
         "the encoder has no pretrained weights, so no phase freezes it (train.phases[].freeze); give them with init.encoder",
     });
   }
-  return { train, valid, engine, pretrained, parameters, fingerprint };
+  return { train, valid, pool, engine, pretrained, parameters, fingerprint };
 }

@@ -90,6 +90,7 @@ const FREE_OPTIONS = new Set([
   "data.cacheMiB",
   "train.device",
   "train.threads",
+  "train.workers",
   "train.validBatch",
   "train.validEvery",
   "train.saveEvery",

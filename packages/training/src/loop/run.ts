@@ -9,7 +9,8 @@ import { encodeSafetensors, type SafetensorSource } from "@renograde/formats";
 import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
-import { type Batch, createBatch, samplePlan } from "../targets/batch.js";
+import { type Batch, samplePlan } from "../targets/batch.js";
+import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from "../targets/batch-feed.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
 import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
@@ -157,21 +158,24 @@ export class Run {
   async loop(): Promise<void> {
     const { train } = this.config;
     const largest = Math.max(...this.epochs.map((plan) => plan.batch));
-    const samples = samplePlan(this.engine.network, this.config.data);
-    const batch = createBatch(Math.min(largest, this.open.train.length), samples);
+    const feed = feedBatches(
+      this.open.train,
+      this.requests(),
+      Math.min(largest, this.open.train.length),
+      samplePlan(this.engine.network, this.config.data),
+    );
     while (this.state.epoch < this.epochs.length) {
       const plan = this.epochs[this.state.epoch]!;
-      const batches = planBatches(train.seed, plan.epoch, this.open.train.length, plan.batch);
+      const steps = this.stepsOf(plan);
       if (plan.startsPhase && this.state.stepInEpoch === 0 && !this.config.optim.carryOver) {
         this.engine.resetOptimiser();
       }
       const freeze = this.freezeOf(plan);
-      let window: { sums: LossSums; steps: number } = { sums: {}, steps: 0 };
-      while (this.state.stepInEpoch < batches.length) {
+      let window = { sums: {} as LossSums, steps: 0, stepMs: 0, waitMs: 0 };
+      while (this.state.stepInEpoch < steps) {
         if (this.options.signal?.aborted) await this.saveAndStop();
         const startedMs = performance.now();
-        const samples = batches[this.state.stepInEpoch]!;
-        await this.open.train.fill(batch, samples, { seed: train.seed, epoch: plan.epoch });
+        const { batch, samples, waitMs } = await this.nextBatch(feed);
         const losses = this.engine.step(batch, samples.length, { lr: plan.lr, epoch: plan.epoch, freeze });
         if (!Number.isFinite(losses.total))
           await this.stopOnBadLoss(batch, samples, losses.total, plan.epoch);
@@ -180,23 +184,49 @@ export class Run {
         addLosses(this.state.lossSums, losses);
         addLosses(window.sums, losses);
         window.steps++;
+        window.stepMs += stepMs;
+        window.waitMs += waitMs;
         this.state.step++;
         this.state.stepInEpoch++;
-        this.tellStep(losses, plan, stepMs);
+        this.tellStep(losses, plan, stepMs, waitMs);
         if (this.state.step % train.logEvery === 0) {
           await this.log("steps", plan.epoch, {
             lr: plan.lr,
             losses: meanLosses(window.sums, window.steps),
             stepMs: Math.round(this.pace.stepMs),
+            waitShare: Math.round((1000 * window.waitMs) / window.stepMs) / 1000,
           });
-          window = { sums: {}, steps: 0 };
+          window = { sums: {}, steps: 0, stepMs: 0, waitMs: 0 };
         }
         const due = train.saveEvery > 0 && this.state.step % train.saveEvery === 0;
-        if (due && this.state.stepInEpoch < batches.length) await this.save("last");
+        if (due && this.state.stepInEpoch < steps) await this.save("last");
         // Lets signals and finalizers of native memory run.
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
       await this.finishEpoch(plan);
+    }
+  }
+
+  /** The batches of the steps that are left, in order. */
+  *requests(): Generator<BatchRequest> {
+    const { seed } = this.config.train;
+    let { stepInEpoch } = this.state;
+    for (const plan of this.epochs.slice(this.state.epoch)) {
+      const batches = planBatches(seed, plan.epoch, this.open.train.length, plan.batch);
+      for (const samples of batches.slice(stepInEpoch)) {
+        yield { samples, variation: { seed, epoch: plan.epoch } };
+      }
+      stepInEpoch = 0;
+    }
+  }
+
+  /** The batch of the next step; a sample that cannot be made ends the run after a checkpoint. */
+  async nextBatch(feed: BatchFeed): Promise<FedBatch> {
+    try {
+      return await feed.next();
+    } catch (error) {
+      await this.save("last");
+      throw error;
     }
   }
 
@@ -238,7 +268,7 @@ export class Run {
     });
   }
 
-  /** Scores of the validation patches; an interruption saves first. */
+  /** Scores of the validation patches; an interruption or an error saves first. */
   async validateEpoch(epoch: number): Promise<ValidationScores> {
     const startedMs = performance.now();
     try {
@@ -253,12 +283,13 @@ export class Run {
       return scores;
     } catch (error) {
       if (isRenogradeError(error, "InterruptedError")) await this.saveAndStop(error);
+      await this.save("last");
       throw error;
     }
   }
 
   /** Reports a step with its losses and the time left for the whole run. */
-  tellStep(losses: StepLosses, plan: EpochPlan, stepMs: number): void {
+  tellStep(losses: StepLosses, plan: EpochPlan, stepMs: number, waitMs: number): void {
     const validations = this.epochs.filter((e) => e.epoch >= plan.epoch && this.isValidated(e.epoch)).length;
     this.tell({
       kind: "step",
@@ -269,6 +300,7 @@ export class Run {
       losses,
       lr: plan.lr,
       stepMs,
+      waitMs,
       remainingMs: this.pace.remaining(this.steps - this.state.step, validations),
     });
   }

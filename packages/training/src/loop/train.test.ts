@@ -1,3 +1,4 @@
+import { readdirSync, renameSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,7 @@ const SMALL = [
   "aug.preset=flip",
   "train.batch=2",
   "train.threads=1",
+  "train.workers=0",
   "train.logEvery=2",
   "train.phases=[{epochs: 2, lr: 0.003, lrDropAfter: 1, lrDrop: 0.001}]",
 ];
@@ -159,6 +161,53 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     const log = await readLog(runPaths(join(root, "killed")).log);
     expect(log.filter((r) => r.kind === "epoch").map((r) => r.epoch)).toEqual([1, 2]);
   });
+
+  it("gives the same weights when a thread makes the samples, and says how long the device waited", async () => {
+    const waits: number[] = [];
+    await run("threaded", {
+      config: configOf("train.workers=2"),
+      onProgress: (event) => {
+        if (event.kind === "step") waits.push(event.waitMs / event.stepMs);
+      },
+    });
+    const paths = runPaths(join(root, "threaded"));
+    expect((await bytesOf(paths.last)).equals(await bytesOf(runPaths(join(root, "straight")).last))).toBe(
+      true,
+    );
+    expect(waits.length).toBe(8);
+    expect(waits.every((share) => share >= 0 && share <= 1)).toBe(true);
+    const steps = (await readLog(paths.log)).filter((r) => r.kind === "steps");
+    for (const { waitShare } of steps) expect(waitShare).toEqual(expect.any(Number));
+  }, 30_000);
+
+  it("keeps a checkpoint when an image can no longer be read, and goes on when it can", async () => {
+    const folder = join(root, "fragile");
+    await makeDataset(folder, 4);
+    const broken: string[] = [];
+    const fragile = {
+      dataDir: folder,
+      config: configOf("data.cacheMiB=0", "train.saveEvery=0", "train.workers=1"),
+    };
+    const failing = run("unreadable", {
+      ...fragile,
+      onProgress: (event) => {
+        // Batches are made ahead, so the step that fails is a later one.
+        if (event.kind !== "step" || event.step !== 1) return;
+        for (const name of readdirSync(join(folder, "images"))) {
+          broken.push(join(folder, "images", name));
+          renameSync(broken.at(-1)!, `${broken.at(-1)}.away`);
+        }
+      },
+    });
+    await expect(failing).rejects.toMatchObject({ tag: "FileAccessError" });
+    const { run: state } = await readCheckpoint(runPaths(join(root, "unreadable")).last);
+    expect(state.step).toBeGreaterThanOrEqual(1);
+    expect(state.step).toBeLessThan(8);
+    for (const path of broken) renameSync(`${path}.away`, path);
+    expect(await run("unreadable", { ...fragile, resume: true })).toMatchObject({ steps: 8 });
+    const last = await bytesOf(runPaths(join(root, "unreadable")).last);
+    expect(last.equals(await bytesOf(runPaths(join(root, "straight")).last))).toBe(true);
+  }, 30_000);
 
   it("exports the best weights with everything grading needs", async () => {
     const out = join(root, "model.onnx");

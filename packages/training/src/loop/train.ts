@@ -69,5 +69,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     return { runDir: options.runDir, steps: step, epochs: epoch, best, scores };
   } finally {
     open.engine.dispose();
+    await open.pool.close();
   }
 }

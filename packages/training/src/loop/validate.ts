@@ -4,11 +4,20 @@
  * @module
  */
 import { type PostOptions, throwIfAborted } from "@renograde/core";
-import { batchClasses, createBatch, samplePlan } from "../targets/batch.js";
+import { batchClasses, samplePlan } from "../targets/batch.js";
+import { type BatchRequest, feedBatches } from "../targets/batch-feed.js";
 import type { PatchSource } from "../targets/patch-source.js";
 import type { TrainingEngine } from "./engine.js";
 import { createQualityKeeper } from "./quality.js";
 import { createScoreKeeper, mapLayout, type ValidationScores } from "./scores.js";
+
+/** All patches in batches of `size`, without variation. */
+function* requestsInOrder(length: number, size: number): Generator<BatchRequest> {
+  for (let at = 0; at < length; at += size) {
+    const samples = Int32Array.from({ length: Math.min(size, length - at) }, (_, i) => at + i);
+    yield { samples, variation: null };
+  }
+}
 
 /**
  * Scores the network, with running statistics, on the plain centres of all patches of `source`.
@@ -28,19 +37,20 @@ export async function validate(
   },
 ): Promise<ValidationScores> {
   const plan = samplePlan(engine.network, options.data);
-  const batch = createBatch(Math.min(options.batch, source.length), plan);
+  const size = Math.min(options.batch, source.length);
+  const feed = feedBatches(source, requestsInOrder(source.length, size), size, plan);
   const keeper = createScoreKeeper(mapLayout(engine.network), plan.output);
   const quality = options.quality && createQualityKeeper(engine.network, options.quality, plan.output);
-  const classes = batchClasses(batch);
-  const distance = batch.targets.get("distance") ?? [];
-  for (let at = 0; at < source.length; at += batch.size) {
+  for (let done = 0; done < source.length; ) {
     throwIfAborted(options.signal);
-    const samples = Array.from({ length: Math.min(batch.size, source.length - at) }, (_, i) => at + i);
-    await source.fill(batch, samples, null);
+    const { batch, samples } = await feed.next();
+    const classes = batchClasses(batch);
+    const distance = batch.targets.get("distance") ?? [];
     const maps = engine.predict(batch, samples.length);
     keeper.add(maps, classes, distance, samples.length);
     quality?.add(maps, batch.instances, classes, samples.length);
-    options.onProgress?.(at + samples.length, source.length);
+    done += samples.length;
+    options.onProgress?.(done, source.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return quality ? { ...keeper.scores(), quality: quality.scores() } : keeper.scores();

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/load-config.js";
 import type { Dataset, LabelledImage } from "../datasets/dataset.js";
 import { type Batch, batchClasses, createBatch, type SamplePlan, targetPart, writeSample } from "./batch.js";
-import { openPatchSource, prepareImage } from "./patch-source.js";
+import { openPatchSource } from "./patch-source.js";
+import { prepareImage } from "./prepare-image.js";
+import { openSamplePool } from "./sample-pool.js";
 import { cutPatch } from "./windows.js";
 
 const CONFIG = parseConfig("data: {window: 14, crop: 14, step: 8}");
@@ -46,7 +48,7 @@ function row(data: ArrayLike<number>, width: number, y: number): number[] {
 
 describe("prepareImage", () => {
   it("stores the distances of the worked example, truncated to bytes, in shared memory", () => {
-    const image = prepareImage(rectangles(), CONFIG.data);
+    const image = prepareImage(rectangles(), CONFIG.data, null).image;
     expect(row(image.distance, 16, 4)).toEqual([0, 0, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 0, 0, 0]);
     expect(row(image.distance, 16, 5)).toEqual([
       0, 0, 25, 140, 140, 140, 25, 25, 140, 140, 140, 140, 25, 0, 0, 0,
@@ -60,7 +62,7 @@ describe("prepareImage", () => {
 
 describe("writeSample", () => {
   it("erodes every nucleus by one pixel in class and distance, and keeps the central part", () => {
-    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data), 0, 0, 14);
+    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data, null).image, 0, 0, 14);
     const batch = createBatch(2, PLAN);
     writeSample(batch, 1, patch);
     const classes = batchClasses(batch).subarray(64);
@@ -75,14 +77,14 @@ describe("writeSample", () => {
   });
 
   it("keeps the labels whole without erosion", () => {
-    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data), 0, 0, 14);
+    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data, null).image, 0, 0, 14);
     const batch = createBatch(1, { ...PLAN, erodeBoundary: 0 });
     writeSample(batch, 0, patch);
     expect(row(batchClasses(batch), 8, 1)).toEqual([1, 1, 1, 1, 3, 3, 3, 3]);
   });
 
   it("writes pixels plane after plane", () => {
-    const image = prepareImage(rectangles(), CONFIG.data);
+    const image = prepareImage(rectangles(), CONFIG.data, null).image;
     const batch = createBatch(2, PLAN);
     writeSample(batch, 1, cutPatch(image, 1, 2, 14));
     const at = 3 * 14 * 14;
@@ -100,7 +102,7 @@ describe("writeSample", () => {
 
 describe("targets of a sample", () => {
   it("merge the classes as published (spec/network.md §10)", () => {
-    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data), 0, 0, 14);
+    const patch = cutPatch(prepareImage(rectangles(), CONFIG.data, null).image, 0, 0, 14);
     const batch = createBatch(1, PLAN);
     writeSample(batch, 0, patch);
     expect(row(part(batch, "binary"), 8, 3)).toEqual([1, 1, 1, 0, 0, 1, 1, 1]);
@@ -138,7 +140,9 @@ describe("openPatchSource", () => {
 
   it("tiles every image and reports warnings", async () => {
     const warnings: string[] = [];
-    const source = await openPatchSource(dataset, [1], CONFIG, { onWarning: (w) => warnings.push(w) });
+    const source = await openPatchSource(dataset, [1], CONFIG, openSamplePool(dataset, CONFIG, 0), {
+      onWarning: (w) => warnings.push(w),
+    });
     expect(source.length).toBe(4);
     expect(warnings).toEqual(["two.png: something"]);
     expect(source.describe(1)).toBe("n1.png (window at row -3, column 5)");
@@ -155,7 +159,8 @@ describe("openPatchSource", () => {
     const variation = { seed: 1, epoch: 3 };
     const batches = [];
     for (const cacheMiB of [0, 16]) {
-      const source = await openPatchSource(dataset, [0, 1], options(cacheMiB));
+      const pool = openSamplePool(dataset, options(cacheMiB), 0);
+      const source = await openPatchSource(dataset, [0, 1], options(cacheMiB), pool);
       loads.length = 0;
       const batch = createBatch(3, PLAN);
       await source.fill(batch, [7, 0, 5], variation);
