@@ -19,7 +19,7 @@ export interface WindowGeometry {
   readonly output: number;
   /** Side of the centre kept when windows are stitched. */
   readonly kept: number;
-  /** The output side must be a multiple of this. */
+  /** Sides the network can take lie this far apart, {@link window} among them. */
   readonly step: number;
   /** Input side minus output side, an even number: the output is the centre of the input. */
   readonly rim: number;
@@ -88,18 +88,33 @@ export interface Network {
   infer<T>(F: Backend<T>, image: T): InferenceOutputs<T>;
 }
 
+/** Sides a network can take, such as `8·n + 6`. */
+export function inputRule({ step, window }: WindowGeometry): string {
+  const rest = window % step;
+  return rest === 0 ? `${step}·n` : `${step}·n + ${rest}`;
+}
+
+/** True when a network can take images of this side: its rule holds, and something is left of them. */
+export function takesInput({ step, window, rim }: WindowGeometry, side: number): boolean {
+  return Number.isInteger(side) && side > rim && (side - window) % step === 0;
+}
+
+/** The smallest input side of a network. */
+export function smallestInput({ step, output, rim }: WindowGeometry): number {
+  return rim + ((output - 1) % step) + 1;
+}
+
 /**
  * Output side for an input side.
  *
- * @throws ShapeError when the network cannot take that side (spec/network.md §1: it must be 8·n + 6)
+ * @throws ShapeError when the network cannot take that side (spec/network.md §1: CHR-Net's must be 8·n + 6)
  */
 export function outputSide(network: Pick<Network, "name" | "geometry">, inputSide: number): number {
-  const { step, rim, window } = network.geometry;
-  const side = inputSide - rim;
-  if (!Number.isInteger(side) || side < step || side % step !== 0) {
+  const { geometry, name } = network;
+  if (!takesInput(geometry, inputSide)) {
     throw new ShapeError(
-      `${network.name}: the input side must be ${step}·n + ${rim} pixels, such as ${window}; received ${inputSide}`,
+      `${name}: the input side must be ${inputRule(geometry)} pixels, such as ${geometry.window}; received ${inputSide}`,
     );
   }
-  return side;
+  return inputSide - geometry.rim;
 }

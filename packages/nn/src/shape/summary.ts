@@ -4,7 +4,7 @@
  * @module
  */
 import type { ParameterSpec } from "../backend.js";
-import { type Network, outputSide } from "../networks/network.js";
+import { type Network, outputSide, smallestInput } from "../networks/network.js";
 import { createNetwork } from "../networks/registry.js";
 import { elements } from "./rules.js";
 import { ShapeBackend } from "./shape-backend.js";
@@ -18,7 +18,7 @@ import { ShapeBackend } from "./shape-backend.js";
 export function declareParameters(network: Network): ParameterSpec[] {
   const F = new ShapeBackend();
   // The smallest legal input declares the same parameters as any other.
-  const side = network.geometry.rim + network.geometry.step;
+  const side = smallestInput(network.geometry);
   network.train(F, F.input([1, 3, side, side]));
   return F.specs;
 }
