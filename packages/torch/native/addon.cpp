@@ -224,17 +224,16 @@ napi_value storeGet(const Call& call) {
   return fromString(call.env, std::string(value.begin(), value.end()));
 }
 napi_value groupOpen(const Call& call) {
-  const std::string backend = toString(call.env, call[1]);
+  const std::string name = toString(call.env, call[1]);
   const auto rank = static_cast<int>(toInt(call.env, call[2]));
   const auto size = static_cast<int>(toInt(call.env, call[3]));
   const Milliseconds timeout(toInt(call.env, call[4]));
 #ifdef USE_C10D_NCCL
-  if (backend == "nccl") {
+  if (name == "nccl") {
     return fromDouble(call.env, distributed(call).add(openNccl(store(call), rank, size, timeout)));
   }
 #endif
-  if (backend != "gloo") throw std::runtime_error("this libtorch has no backend \"" + backend + "\"");
-  Group opened = openGloo(store(call), rank, size, timeout, toString(call.env, call[5]));
+  Group opened = openGloo(store(call), name, rank, size, timeout, toString(call.env, call[5]));
   return fromDouble(call.env, distributed(call).add(std::move(opened)));
 }
 napi_value groupSum(const Call& call) {

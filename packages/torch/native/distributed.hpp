@@ -75,7 +75,10 @@ inline bool isLoopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
-inline Group openGloo(const StorePointer& store, int rank, int size, Milliseconds timeout, const std::string& host) {
+/** @param name of the group: each has its own order of operations */
+inline Group openGloo(
+    const StorePointer& store, const std::string& name, int rank, int size, Milliseconds timeout,
+    const std::string& host) {
   using Gloo = c10d::ProcessGroupGloo;
   const auto options = Gloo::Options::create(timeout);
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
@@ -84,7 +87,7 @@ inline Group openGloo(const StorePointer& store, int rank, int size, Millisecond
       interface != nullptr  ? Gloo::createDeviceForInterface(interface)
       : isLoopback(host)    ? Gloo::createDeviceForHostname("127.0.0.1")
                             : Gloo::createDefaultDevice());
-  const auto prefixed = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
+  const auto prefixed = c10::make_intrusive<c10d::PrefixStore>(name, store);
   return {c10::make_intrusive<Gloo>(prefixed, rank, size, options), false};
 }
 

@@ -95,14 +95,8 @@ export interface DistributedNative extends Native {
   storeOpen(host: string, port: number, server: boolean, timeoutMs: number): number;
   storeSet(store: number, key: string, value: string): void;
   storeGet(store: number, key: string): string | null;
-  groupOpen(
-    store: number,
-    backend: string,
-    rank: number,
-    size: number,
-    timeoutMs: number,
-    host: string,
-  ): number;
+  /** `nccl` opens NCCL, every other name a group of Gloo. */
+  groupOpen(store: number, name: string, rank: number, size: number, timeoutMs: number, host: string): number;
   groupSum(group: number, tensor: Handle): number;
   workDone(work: number): boolean;
   workWait(work: number): void;

@@ -91,10 +91,11 @@ export class ProcessGroup {
     this.#store = store;
     const useNccl = device !== "cpu" && addon.c10dBackends().includes("nccl");
     this.backend = useNccl ? "nccl" : "gloo";
-    const open = (backend: string) =>
-      this.run(() => addon.groupOpen(store, backend, place.rank, place.size, timeoutMs, place.address));
-    this.#control = open("gloo");
-    this.#sums = useNccl ? open("nccl") : this.#control;
+    const open = (name: string) =>
+      this.run(() => addon.groupOpen(store, name, place.rank, place.size, timeoutMs, place.address));
+    // Apart, because ranks may start sums of gradients at different points of their backward pass.
+    this.#control = open("control");
+    this.#sums = open(this.backend);
   }
 
   /**
@@ -237,7 +238,7 @@ export class ProcessGroup {
 
   /** Closes the connections; the other ranks' operations fail from then on. */
   destroy(): void {
-    for (const id of new Set([this.#sums, this.#control, this.#store])) this.#native.closeDistributed(id);
+    for (const id of [this.#sums, this.#control, this.#store]) this.#native.closeDistributed(id);
   }
 }
 
