@@ -130,9 +130,12 @@ export function startWorker<Calls extends WorkerCalls<Calls>>(
     waiting.clear();
   };
   worker.on("message", (reply: Reply) => {
+    // Of a worker that is being ended only its exit matters, which keeps the process until then.
+    if (ended) return;
     const caller = waiting.get(reply.id);
     waiting.delete(reply.id);
-    if (waiting.size === 0) worker.unref();
+    // One that is being ended is waited for, although answers of abandoned calls still come.
+    if (waiting.size === 0 && !ended) worker.unref();
     if ("error" in reply) caller?.reject(unpackError(reply.error));
     else caller?.resolve(reply.result);
   });
