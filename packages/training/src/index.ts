@@ -42,6 +42,9 @@ export { type RunInfo, type RunPaths, readRunConfig, readRunInfo, runPaths } fro
 export { type LogRecord, parseLog, readLog } from "./loop/run-log.js";
 export type { ValidationScores } from "./loop/scores.js";
 export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
+export { exportWeights } from "./export/export-weights.js";
+export { type InitialWeights, type InitRecord, initialWeights } from "./init/initialise.js";
+export type { WeightsRecord } from "./init/read-weights.js";
 export * from "./synthesis/index.js";
 export * from "./targets/batch.js";
 export * from "./targets/batch-feed.js";

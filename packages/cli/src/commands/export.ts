@@ -1,8 +1,9 @@
 /**
- * `renograde export`: the checkpoint of a run as a self-describing ONNX model, in 32 bits or in 8.
+ * `renograde export`: the checkpoint of a run, or published weights, as a self-describing ONNX model, in 32 bits or in 8.
  *
  * @module
  */
+import { existsSync, statSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import type { ModelMetadata } from "@renograde/formats";
 import { type Command, Option } from "commander";
@@ -12,6 +13,8 @@ import type { Run } from "../program.js";
 interface ExportOptions {
   readonly out: string;
   readonly checkpoint: "best" | "last" | number;
+  readonly config?: string;
+  readonly set: string[];
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly calibrate: string[];
@@ -44,26 +47,53 @@ async function quantize(context: Context, modelPath: string, options: ExportOpti
   };
 }
 
+/** Published weights are a file, or the prefix of a TensorFlow checkpoint; a run is a folder. */
+function isWeights(source: string): boolean {
+  if (!existsSync(source)) return existsSync(`${source}.index`);
+  return !statSync(source).isDirectory();
+}
+
+/** The model of a run or of published weights, in floats. */
+async function exportFloats(
+  source: string,
+  out: string,
+  weights: "float32" | "float16",
+  options: ExportOptions,
+): Promise<ModelMetadata> {
+  const training = await import("@renograde/training");
+  if (isWeights(source)) {
+    const config = await training.readConfig(options.config, options.set);
+    return await training.exportWeights(source, out, config, { weights });
+  }
+  if (options.config !== undefined || options.set.length > 0) {
+    const { UsageError } = await import("@renograde/core");
+    throw new UsageError(
+      `--config and --set go with files of weights; the run ${source} has its own configuration`,
+    );
+  }
+  return await training.exportRun(source, out, { checkpoint: options.checkpoint, weights });
+}
+
 async function exportSource(context: Context, source: string, options: ExportOptions): Promise<Exported> {
   const { UsageError } = await import("@renograde/core");
   const isModel = source.endsWith(".onnx");
   if (options.int8 !== true) {
     if (isModel)
-      throw new UsageError(`${source} is a model already; export takes a run folder, or a model with --int8`);
+      throw new UsageError(
+        `${source} is a model already; export takes a run folder, a file of weights, or a model with --int8`,
+      );
     if (options.calibrate.length > 0) throw new UsageError("--calibrate goes with --int8");
-    const { exportRun } = await import("@renograde/training");
     const weights = options.half === true ? "float16" : "float32";
-    return { metadata: await exportRun(source, options.out, { checkpoint: options.checkpoint, weights }) };
+    return { metadata: await exportFloats(source, options.out, weights, options) };
   }
   if (options.half === true) throw new UsageError("choose one of --half and --int8");
   if (options.calibrate.length === 0) {
     throw new UsageError("--int8 needs --calibrate DIR: images like those the model will grade");
   }
   if (isModel) return await quantize(context, source, options);
-  const { exportRun } = await import("@renograde/training");
   const floating = `${options.out}.float32.tmp`;
   try {
-    await exportRun(source, floating, { checkpoint: options.checkpoint });
+    await exportFloats(source, floating, "float32", options);
     return await quantize(context, floating, options);
   } finally {
     await rm(floating, { force: true });
@@ -87,8 +117,13 @@ async function exportModel(context: Context, source: string, options: ExportOpti
 export function registerExport(program: Command, run: Run): void {
   program
     .command("export")
-    .description("write the model of a run as one ONNX file that says everything grading needs")
-    .argument("<source>", "run folder that renograde train wrote; with --int8 also a model file")
+    .description(
+      "write the model of a run, or published weights, as one ONNX file that says everything grading needs",
+    )
+    .argument(
+      "<source>",
+      "run folder that renograde train wrote, or a file of weights; with --int8 also a model file",
+    )
     .requiredOption("-o, --out <file>", "the ONNX file to write")
     .addOption(
       new Option("--checkpoint <which>", "which weights of the run: best, last, or a kept epoch's number")
@@ -96,6 +131,13 @@ export function registerExport(program: Command, run: Run): void {
           text === "best" || text === "last" ? text : wholeNumber("--checkpoint", 1)(text),
         )
         .default("best"),
+    )
+    .option("-c, --config <file>", "for a file of weights: YAML file of options (network, preset, licence)")
+    .option(
+      "--set <key=value>",
+      "for a file of weights: one option, repeatable, for instance preset=reference",
+      collect,
+      [],
     )
     .option("--half", "store the weights as 16-bit floats: half the size; computation stays in 32 bits")
     .option(
@@ -112,7 +154,7 @@ export function registerExport(program: Command, run: Run): void {
     .option("--json [file]", "print the metadata as one JSON document, or write it to a file")
     .addHelpText(
       "after",
-      "\nExamples:\n  renograde export runs/first --out first.onnx\n  renograde export first.onnx --int8 --calibrate images/ --out first-int8.onnx",
+      "\nExamples:\n  renograde export runs/first --out first.onnx\n  renograde export first.onnx --int8 --calibrate images/ --out first-int8.onnx\n  renograde export model-40800.index --set preset=reference --set model.licence=CC-BY-4.0 --out published.onnx",
     )
     .action(async (source: string, options: ExportOptions) => {
       await run((context) => exportModel(context, source, options));

@@ -5,6 +5,7 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { ConfigError, type ConfigIssue, FileAccessError, isRenogradeError } from "@renograde/core";
 import { createNetwork, inputRule, type Network, takesInput } from "@renograde/nn";
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument, stringify } from "yaml";
@@ -145,6 +146,13 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
   if (config.data.stainTarget !== null && config.data.stainNorm === "none") {
     bad("data.stainTarget", "expected data.stainNorm to be macenko or reinhard, received none");
   }
+  const starts = (["encoder", "weights", "from"] as const).filter((key) => config.init[key] !== null);
+  if (starts.length > 1) {
+    bad(
+      `init.${starts[1]}`,
+      `expected one of init.${starts.join(", init.")} at a time; leave the others out`,
+    );
+  }
   const sum = config.split.fractions.reduce((a, b) => a + b, 0);
   if (Math.abs(sum - 1) > 1e-6) {
     bad(
@@ -202,7 +210,8 @@ export function parseConfig(
 }
 
 /**
- * {@link parseConfig} of a file; without a path, of the defaults.
+ * {@link parseConfig} of a file; without a path, of the defaults. Files named by `init.*` are taken from the folder of
+ * the configuration where it names them, from the working directory where `--set` does; the result has absolute paths.
  *
  * @throws FileAccessError when the file cannot be read
  */
@@ -210,14 +219,26 @@ export async function readConfig(
   path: string | undefined,
   set: readonly string[] = [],
 ): Promise<TrainConfig> {
-  if (path === undefined) return parseConfig("", { source: "--set", set });
+  if (path === undefined) return withAbsolutePaths(parseConfig("", { source: "--set", set }), ".", set);
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
     throw new FileAccessError(path, "cannot read the configuration; give the path of a YAML file", { cause });
   }
-  return parseConfig(text, { source: path, set });
+  return withAbsolutePaths(parseConfig(text, { source: path, set }), dirname(path), set);
+}
+
+function withAbsolutePaths(config: TrainConfig, folder: string, set: readonly string[]): TrainConfig {
+  const absolute = (key: "encoder" | "weights" | "from"): string | null => {
+    const path = config.init[key];
+    if (path === null) return null;
+    return set.some((text) => text.trimStart().startsWith(`init.${key}`))
+      ? resolve(path)
+      : resolve(folder, path);
+  };
+  const files = { encoder: absolute("encoder"), weights: absolute("weights"), from: absolute("from") };
+  return { ...config, init: { ...config.init, ...files } };
 }
 
 /** The configuration as YAML, every option present, in the schema's order: what a run folder keeps. */

@@ -399,6 +399,32 @@ export const trainConfigSchema = z.strictObject({
   train,
   split,
   post,
+const init = z
+  .strictObject({
+    encoder: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("file of ImageNet weights for the encoder (§7); see docs/users/pretrained.md"),
+    weights: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe(
+        "file of weights for the whole network, such as the authors' checkpoint (spec/network.md §15)",
+      ),
+    from: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("run folder or checkpoint to start from; heads start afresh where the classes differ"),
+    foldImagenetNorm: z
+      .boolean()
+      .default(true)
+      .describe("fold ImageNet's mean and standard deviation into the first convolution of `encoder` (§7)"),
+  })
+  .prefault({});
+
   model,
 });
 
@@ -410,6 +436,7 @@ export type PhaseConfig = TrainConfig["train"]["phases"][number];
 /** What `preset: reference` sets instead of the defaults (spec/network.md §13). */
 export const REFERENCE_PRESET = {
   net: {
+  init,
     resRelu: "group",
     gcInit: "xavier",
     luInput: "logits",
@@ -420,3 +447,4 @@ export const REFERENCE_PRESET = {
   train: { freezeScope: "reference" },
   post: { backgroundIsZero: false },
 } as const;
+  init: { foldImagenetNorm: false },

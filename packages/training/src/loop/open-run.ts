@@ -14,11 +14,19 @@ import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
 import { openDataset } from "../datasets/open-dataset.js";
 import { type Split, splitDataset } from "../datasets/split.js";
+import { type InitRecord, initialWeights, withInitialWeights } from "../init/initialise.js";
 import { openPatchSource, type PatchSource } from "../targets/patch-source.js";
 import { openSamplePool, type SamplePool, sampleWorkers } from "../targets/sample-pool.js";
 import { packageVersion } from "../version.js";
 import { createEngine, type TrainingEngine } from "./engine.js";
-import { dataFingerprint, fixedDifferences, readRunConfig, runPaths, writeRunInfo } from "./run-folder.js";
+import {
+  dataFingerprint,
+  fixedDifferences,
+  readRunConfig,
+  readRunInfo,
+  runPaths,
+  writeRunInfo,
+} from "./run-folder.js";
 import type { TrainOptions } from "./train.js";
 
 /** The parts of a run. */
@@ -30,6 +38,8 @@ export interface OpenRun {
   readonly engine: TrainingEngine;
   /** The encoder has pretrained weights, so that phases with `freeze` freeze it. */
   readonly pretrained: boolean;
+  /** Weights the run started with; null when all were fresh. */
+  readonly init: InitRecord | null;
   /** Trained numbers of the network. */
   readonly parameters: number;
   readonly fingerprint: string;
@@ -86,7 +96,7 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
   if (split.train.length === 0) throw new DataError(`${dataDir}: no images to train on (${split.origin})`);
   const pool = openSamplePool(dataset, config, sampleWorkers(config.train.workers));
   try {
-    return await openParts(options, { engineName, dataset, split, pool });
+    return await openParts(options, { engineName, dataset, split, pool, resumed });
   } catch (error) {
     await pool.close();
     throw error;
@@ -101,9 +111,10 @@ async function openParts(
     readonly dataset: Dataset;
     readonly split: Split;
     readonly pool: SamplePool;
+    readonly resumed: boolean;
   },
 ): Promise<OpenRun> {
-  const { engineName, dataset, split, pool } = found;
+  const { engineName, dataset, split, pool, resumed } = found;
   const total = split.train.length + split.valid.length;
   const tell = onProgress ?? (() => undefined);
   const hooks = (before: number) => ({
@@ -111,6 +122,10 @@ async function openParts(
     onWarning: (message: string) => tell({ kind: "warning", message }),
     throwIfAborted: () => throwIfAborted(signal),
   });
+  // Before the images: a file that does not fit is found at once. A resumed run has its weights in the checkpoint.
+  const initial = resumed ? null : await initialWeights(config, dataset.classes);
+  const init = resumed ? ((await readRunInfo(runDir)).init ?? null) : (initial?.record ?? null);
+  for (const message of initial?.notes ?? []) tell({ kind: "warning", message });
   const train = await openPatchSource(dataset, split.train, config, pool, hooks(0));
   const valid = await openPatchSource(dataset, split.valid, config, pool, hooks(split.train.length));
   if (valid.length === 0) {
@@ -121,6 +136,10 @@ async function openParts(
   }
   const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid]);
   const engine = createEngine(config, dataset.classes);
+  if (initial !== null) {
+    const { network, adam } = engine.state();
+    engine.load({ network: withInitialWeights(network, initial), adam });
+  }
   const specs = declareParameters(engine.network).filter((spec) => spec.role === "parameter");
   const parameters = specs.reduce((sum, spec) => sum + elements(spec.shape), 0);
   const names = (list: readonly number[]) => list.map((index) => dataset.entries[index]!.name);
@@ -141,8 +160,9 @@ async function openParts(
     split,
     images: { train: names(split.train), valid: names(split.valid) },
     patches: { train: train.length, valid: valid.length },
+    init,
   });
-  const pretrained = false;
+  const pretrained = init !== null;
   if (!pretrained && config.train.phases.some((phase) => phase.freeze)) {
     tell({
       kind: "warning",
@@ -150,5 +170,5 @@ async function openParts(
         "the encoder has no pretrained weights, so no phase freezes it (train.phases[].freeze); give them with init.encoder",
     });
   }
-  return { train, valid, pool, engine, pretrained, parameters, fingerprint };
+  return { train, valid, pool, engine, pretrained, init, parameters, fingerprint };
 }

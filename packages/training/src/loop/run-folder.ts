@@ -11,6 +11,7 @@ import { parseConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
 import type { Split } from "../datasets/split.js";
+import type { InitRecord } from "../init/initialise.js";
 
 /** Paths of a run folder. Checkpoints are given without extension. */
 export interface RunPaths {
@@ -56,6 +57,8 @@ export interface RunInfo {
   /** Image names per set, as the split's indices mean them. */
   readonly images: { readonly train: readonly string[]; readonly valid: readonly string[] };
   readonly patches: { readonly train: number; readonly valid: number };
+  /** Weights the run started with (`init.*`); null when all were fresh, absent in runs before 0.2. */
+  readonly init?: InitRecord | null;
 }
 
 /** Writes `run.json`. */

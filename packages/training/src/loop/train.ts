@@ -62,7 +62,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       validPatches: open.valid.length,
       parameters: open.parameters,
     });
-    await run.log(resumed ? "resume" : "start", run.state.epoch, { version: packageVersion() });
+    const loaded = resumed || open.init === null ? {} : { init: open.init };
+    await run.log(resumed ? "resume" : "start", run.state.epoch, { version: packageVersion(), ...loaded });
     await run.loop();
     await run.log("end", run.state.epoch, { best: run.state.best });
     const { step, epoch, best, scores } = run.state;

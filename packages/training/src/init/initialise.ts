@@ -1,0 +1,207 @@
+/**
+ * What a network starts with: fresh values, and over them a pretrained encoder, a whole set of published weights, or
+ * an earlier run (spec/training.md §7; options `init.*`).
+ *
+ * @module
+ */
+import { type ClassScheme, DataError, RCC_CLASSES, UsageError } from "@renograde/core";
+import {
+  declareParameters,
+  elements,
+  NET_PRESETS,
+  type Network,
+  type ParameterSpec,
+  type StateDict,
+  type StateTensor,
+} from "@renograde/nn";
+import type { TrainConfig } from "../config/schema.js";
+import { networkOf } from "../loop/engine.js";
+import { foldNormalisation } from "./fold-normalisation.js";
+import { readWeights, recordOf, type WeightsRecord } from "./read-weights.js";
+import { familyOf, translate } from "./translate.js";
+import { warmStart } from "./warm-start.js";
+import {
+  authorsFamily,
+  TENSORPACK_RESNET34,
+  TORCHVISION_RESNET34,
+  type WeightFamily,
+} from "./weight-families.js";
+
+/** What was loaded, for `run.json`. */
+export interface InitRecord extends WeightsRecord {
+  /** The option that named the file. */
+  readonly option: "init.encoder" | "init.weights" | "init.from";
+  /** Naming of the file. */
+  readonly family: string;
+  /** Tensors, and numbers in them, that were loaded, of those the network has. */
+  readonly tensors: number;
+  readonly values: number;
+  readonly ofTensors: number;
+  /** ImageNet's normalisation was folded into the stem. */
+  readonly foldedNormalisation: boolean;
+  /** Tensors of the loaded part that start afresh, such as heads of other classes. */
+  readonly fresh: readonly string[];
+}
+
+/** Weights to start with. */
+export interface InitialWeights {
+  /** The loaded tensors; the others stay fresh. */
+  readonly state: ReadonlyMap<string, StateTensor>;
+  readonly record: InitRecord;
+  /** What the user should know, as sentences. */
+  readonly notes: readonly string[];
+}
+
+const CHR_FAMILY: ReadonlySet<string> = new Set(["chr-net", "mhr-udist", "mhr", "shr"]);
+/** Options that change what the authors' weights compute. */
+const AUTHORS_OPTIONS = [
+  "resRelu",
+  "luInput",
+  "fusionInput",
+  "stridePadding",
+  "compositeRelu",
+  "auxBlock",
+  "aux100x",
+] as const;
+
+/** Our own names, as safetensors files and checkpoints have them. */
+const OWN: WeightFamily = {
+  title: "Renograde's own naming",
+  marks: [],
+  kernels: "OIHW",
+  colors: "RGB",
+  theirs: (ours) => ours,
+  isExtra: (theirs) => theirs.startsWith("adam."),
+};
+
+/**
+ * Reads what `init.*` names; null when it names nothing.
+ *
+ * @throws UsageError when the configuration does not fit such weights (width, preset, classes)
+ * @throws DataError naming the tensors that do not fit; FileAccessError, FileFormatError for the file itself
+ */
+export async function initialWeights(
+  config: TrainConfig,
+  classes: ClassScheme,
+): Promise<InitialWeights | null> {
+  const { encoder, weights, from } = config.init;
+  const network = networkOf(config, classes);
+  if (encoder !== null) return await encoderWeights(encoder, network, config);
+  if (weights !== null) return await allWeights(weights, network, classes);
+  return from === null ? null : await earlierRun(from, network, config, classes);
+}
+
+/** Loaded values over fresh ones. */
+export function withInitialWeights(fresh: StateDict, initial: InitialWeights): StateDict {
+  return new Map([...fresh].map(([name, tensor]) => [name, initial.state.get(name) ?? tensor]));
+}
+
+function describe(
+  option: InitRecord["option"],
+  weights: WeightsRecord,
+  state: StateDict,
+  facts: Pick<InitRecord, "family" | "ofTensors" | "foldedNormalisation" | "fresh">,
+): InitRecord {
+  const values = [...state.values()].reduce((sum, { shape }) => sum + elements(shape), 0);
+  return { option, ...weights, ...facts, tensors: state.size, values };
+}
+
+async function encoderWeights(path: string, network: Network, config: TrainConfig): Promise<InitialWeights> {
+  if (!CHR_FAMILY.has(network.name)) {
+    throw new UsageError(
+      `init.encoder: weights for the encoder of ${network.name} are not known; leave it out`,
+    );
+  }
+  requireFullWidth("init.encoder", config.net.width);
+  const weights = await readWeights(path);
+  const family = familyOf(weights, [TORCHVISION_RESNET34, TENSORPACK_RESNET34]);
+  if (family === undefined) {
+    throw new DataError(
+      `${path}: holds no ResNet-34 (${describeNames(weights.tensors)}); give torchvision's resnet34 .pth or .safetensors, or tensorpack's ImageNet-ResNet34.npz`,
+    );
+  }
+  const specs = declareParameters(network).filter((spec) => spec.name.startsWith("encoder."));
+  const { state: loaded } = await translate(weights, family, specs);
+  const fold = config.init.foldImagenetNorm;
+  const state = fold ? foldNormalisation(loaded, family.colors) : loaded;
+  const record = describe("init.encoder", recordOf(weights), state, {
+    family: family.title,
+    ofTensors: specs.length,
+    foldedNormalisation: fold,
+    fresh: missing(specs, state),
+  });
+  return { state, record, notes: [] };
+}
+
+async function allWeights(path: string, network: Network, classes: ClassScheme): Promise<InitialWeights> {
+  const weights = await readWeights(path);
+  const specs = declareParameters(network);
+  const authors = CHR_FAMILY.has(network.name) ? familyOf(weights, [authorsFamily(network.name)]) : undefined;
+  if (authors !== undefined) requireAuthorsSettings(path, network, classes);
+  const family = authors ?? OWN;
+  const { state } = await translate(weights, family, specs);
+  const record = describe("init.weights", recordOf(weights), state, {
+    family: family.title,
+    ofTensors: specs.length,
+    foldedNormalisation: false,
+    fresh: [],
+  });
+  return { state, record, notes: [] };
+}
+
+async function earlierRun(
+  path: string,
+  network: Network,
+  config: TrainConfig,
+  classes: ClassScheme,
+): Promise<InitialWeights> {
+  const specs = declareParameters(network);
+  const { weights, state, fresh, notes } = await warmStart(path, {
+    specs,
+    classes,
+    networkOf: (scheme) => networkOf(config, scheme),
+    net: config.net,
+  });
+  const record = describe("init.from", recordOf(weights), state, {
+    family: OWN.title,
+    ofTensors: specs.length,
+    foldedNormalisation: false,
+    fresh,
+  });
+  return { state, record, notes };
+}
+
+const missing = (specs: readonly ParameterSpec[], state: StateDict): string[] =>
+  specs.filter((spec) => !state.has(spec.name)).map((spec) => spec.name);
+
+function describeNames(tensors: ReadonlyMap<string, unknown>): string {
+  return tensors.size === 0
+    ? "no tensors"
+    : `its tensors are ${[...tensors.keys()].slice(0, 3).join(", ")}, …`;
+}
+
+function requireFullWidth(option: string, width: number): void {
+  if (width === 1) return;
+  throw new UsageError(
+    `${option}: pretrained weights have the full number of channels, so net.width must be 1; received ${width}`,
+  );
+}
+
+/** The authors' weights mean something only in the structure and with the classes they were trained with. */
+function requireAuthorsSettings(path: string, network: Network, classes: ClassScheme): void {
+  const options: Readonly<Record<string, unknown>> = { ...network.options };
+  const wrong = AUTHORS_OPTIONS.filter((key) => options[key] !== NET_PRESETS.reference[key]);
+  if (wrong.length > 0) {
+    throw new UsageError(
+      `${path}: weights in the authors' naming need preset: reference; net.${wrong.join(", net.")} differ from it`,
+    );
+  }
+  const same =
+    classes.classes.length === RCC_CLASSES.classes.length &&
+    RCC_CLASSES.tasks.every((task, t) => task.merge.join() === classes.tasks[t]!.merge.join());
+  if (!same) {
+    throw new UsageError(
+      `${path}: weights in the authors' naming have the classes ${RCC_CLASSES.classes.map((c) => c.name).join(", ")}; received ${classes.classes.map((c) => c.name).join(", ")}`,
+    );
+  }
+}
