@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +35,19 @@ describe("writeFileAtomic", () => {
     await writeFileAtomic(path, "two");
     expect(await readFile(path, "utf8")).toBe("two");
     expect(await readdir(join(folder, "a/b"))).toEqual(["file.txt"]);
+  });
+
+  it("removes what killed processes left, and nothing of running ones", async () => {
+    await writeFileAtomic(join(folder, "first/x"), "x");
+    const written = (await failure(writeFileAtomic(join(folder, "first"), "x"))).cause;
+    const name = /\.[0-9a-f]{8}-\d+-[0-9a-f]{16}\.tmp/.exec(String(written))?.[0] ?? "";
+    const dead = spawnSync(process.execPath, ["--version"]).pid;
+    const of = (pid: number): string => name.replace(`-${process.pid}-`, `-${pid}-`);
+    await mkdir(join(folder, "second"));
+    const others = [of(process.ppid), of(dead).replace(/^\.[0-9a-f]{8}/, ".00000000"), ".mine.tmp"];
+    for (const file of [of(dead), ...others]) await writeFile(join(folder, "second", file), "");
+    await writeFileAtomic(join(folder, "second/y"), "y");
+    expect((await readdir(join(folder, "second"))).sort()).toEqual([...others, "y"].sort());
   });
 
   it("removes its temporary file when the last step fails", async () => {

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { FileAccessError } from "@renograde/core";
 
 /** Turns an error of Node's file functions into a {@link FileAccessError} that names `path` and the remedy. */
@@ -82,17 +83,47 @@ export async function readFileBytes(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Temporary files are `.<machine>-<process>-<random>.tmp`, so that whose process was killed can be told from others. */
+const MACHINE = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+
+/** Folders in which this process has looked for temporary files of killed ones. */
+const cleaned = new Set<string>();
+
+/** Whether a process of this machine runs; one of another user counts. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code !== "ESRCH";
+  }
+}
+
+/** Removes the temporary files that killed processes of this machine left in a folder; never fails. */
+async function removeAbandoned(folder: string): Promise<void> {
+  const path = resolve(folder);
+  if (cleaned.has(path)) return;
+  cleaned.add(path);
+  for (const name of await readdir(path).catch(() => [])) {
+    const match = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp$/.exec(name);
+    if (match?.[1] !== MACHINE || isRunning(Number(match[2]))) continue;
+    await rm(join(path, name), { force: true }).catch(() => undefined);
+  }
+}
+
 /**
  * Writes a file so that it is either complete or absent: into a temporary file of the same folder, flushed to
- * the disk, then renamed. Missing folders are made. An existing file is replaced.
+ * the disk, then renamed. Missing folders are made. An existing file is replaced. Temporary files that killed
+ * processes left in the folder are removed.
  *
  * @throws FileAccessError when the disk is full or the folder cannot be written; the temporary file is removed
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const folder = dirname(path);
   // Not made from the final name, which may be as long as names can be.
-  const temporary = join(folder, `.${randomBytes(8).toString("hex")}.tmp`);
+  const temporary = join(folder, `.${MACHINE}-${process.pid}-${randomBytes(8).toString("hex")}.tmp`);
   await makeFolder(folder);
+  await removeAbandoned(folder);
   try {
     const file = await open(temporary, "wx");
     try {
