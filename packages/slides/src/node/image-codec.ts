@@ -40,6 +40,8 @@ export interface ImageFacts {
   /** Colour space in libvips' words: `srgb`, `b-w`, `cmyk`, … */
   readonly space: string;
   readonly hasAlpha: boolean;
+  /** Samples per pixel. */
+  readonly channels: number;
   /** EXIF orientation, 1 = upright. */
   readonly orientation: number;
 }
@@ -76,6 +78,7 @@ export async function probeImage(bytes: Uint8Array, path: string, format: string
       depth: facts.depth,
       space: facts.space,
       hasAlpha: facts.hasAlpha,
+      channels: facts.channels,
       orientation: facts.orientation ?? 1,
     };
   } catch (cause) {

@@ -119,6 +119,14 @@ export async function readImage(path: string, options: ReadImageOptions = {}): P
       `samples of type ${facts.depth} are not supported; save the image with 8 or 16 bits per sample`,
     );
   }
+  const colours = facts.channels - (facts.hasAlpha ? 1 : 0);
+  if (colours !== 1 && colours !== 3 && facts.space !== "cmyk") {
+    throw new FileFormatError(
+      path,
+      kind,
+      `images of ${facts.channels} samples per pixel are not supported; save it as RGB`,
+    );
+  }
   if (facts.depth === "ushort") {
     warnings.push(`${path}: 16-bit samples are divided by 256 to 8 bits, without stretching`);
   }
