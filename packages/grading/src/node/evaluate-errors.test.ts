@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { RenogradeError } from "@renograde/core";
 import { encodeMat5 } from "@renograde/formats";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -35,6 +35,14 @@ describe("errors of evaluateFolders", () => {
     expect(error.tag).toBe("ShapeError");
     expect(error.message).toContain(join(truthDir, "a.mat"));
     expect(error.message).toMatch(/prediction.a\.mat is 6 x 3 px, but .* is 8 x 6 px/);
+  });
+  it("name files as the folders were given", async () => {
+    const truthDir = relative(process.cwd(), folders().truthDir);
+    await annotationWriters["RCCNucSeg .mat"]!(join(truthDir, "a"), EXAMPLE_A.truth, EXAMPLE_A.truthTypes);
+    await save(join(truthDir, "b.mat"), Uint8Array.of(1, 2, 3));
+    await save(join(truthDir, "b.geojson"), Uint8Array.of(1, 2, 3));
+    const error = await failure(evaluateFolders({ truthDir, predictionDir: truthDir }));
+    expect(error.message.startsWith(join(truthDir, "b.mat"))).toBe(true);
   });
   it("name both files when a nucleus lies outside the partner's image", async () => {
     const { truthDir, predictionDir } = folders();

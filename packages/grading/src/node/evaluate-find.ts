@@ -108,13 +108,12 @@ async function listFiles(folder: string): Promise<string[]> {
  * @throws DataError when it holds no annotation, or two of one format and name in folders that count as one
  */
 export async function findAnnotations(folder: string): Promise<AnnotationFile[]> {
-  const root = resolve(folder);
   const best = new Map<string, AnnotationFile>();
   const rank = (file: AnnotationFile): number => ANNOTATION_FORMATS.indexOf(file.format);
-  for (const path of await listFiles(root)) {
-    const stem = relative(root, path).slice(0, -extname(path).length);
+  for (const path of await listFiles(folder)) {
+    const stem = relative(folder, path).slice(0, -extname(path).length);
     const below = stem.split(sep).slice(0, -1);
-    const format = formatOf(path, [basename(root), ...below]);
+    const format = formatOf(path, [basename(resolve(folder)), ...below]);
     if (format === null) continue;
     const folders = below.filter((part) => !/^(images?|labels?)$/i.test(part));
     const file: AnnotationFile = {
