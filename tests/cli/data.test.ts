@@ -93,11 +93,12 @@ describeCommand("dataset", ({ run, path, files }) => {
 describeCommand("model and doctor", ({ run, path }) => {
   it("summarises networks and model files", async () => {
     await writeFile(path("text.onnx"), "this is no model");
-    const [network, file, text, unknown] = await Promise.all([
+    const [network, file, text, unknown, options] = await Promise.all([
       run("model", "summary", "chr-net", "--set", "net.width=0.125", "--json"),
       run("model", "summary", "tiny.onnx"),
       run("model", "summary", "text.onnx"),
       run("model", "summary", "chr-nte"),
+      run("model", "summary", "chr-net", "--set", "net.widht=1", "--set", "net.width=20"),
     ]);
     expect(json(network)).toMatchObject({ network: "chr-net", inputSide: 262, outputSide: 256 });
     expect([file.status, file.stdout]).toEqual([
@@ -108,6 +109,12 @@ describeCommand("model and doctor", ({ run, path }) => {
     expect([unknown.status, unknown.stderr]).toEqual([
       2,
       expect.stringMatching(/^error: unknown network "chr-nte"; known are chr-net, [^\n]*\n$/),
+    ]);
+    expect([options.status, options.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^error: --set net\.widht: unknown option, .*\n--set net\.width: .* received 20\n$/,
+      ),
     ]);
   });
 

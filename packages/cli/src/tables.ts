@@ -27,6 +27,9 @@ export const integer = (value: number): string => value.toLocaleString("en-US");
 
 const MOST_ROWS = 40;
 
+/** A name in one cell, whatever it holds. */
+const oneLine = (name: string): string => name.replace(/[\n\t]/g, "\ufffd");
+
 /** Nuclei per image and class, where the results are, and what to do next. */
 export function gradeTable(summary: GradeSummary, scheme: ClassScheme, outDir: string): string {
   if (summary.images.length === 0) return "nothing was graded";
@@ -36,7 +39,7 @@ export function gradeTable(summary: GradeSummary, scheme: ClassScheme, outDir: s
   const shown = summary.images.slice(0, MOST_ROWS);
   const rows = [
     ["image", ...scheme.classes.map((c) => c.short), "nuclei"],
-    ...shown.map((image) => [image.stem, ...cells(image.counts), sum(image.counts)]),
+    ...shown.map((image) => [oneLine(image.stem), ...cells(image.counts), sum(image.counts)]),
     ...(summary.images.length === 1 ? [] : [["all", ...cells(summary.counts), sum(summary.counts)]]),
   ];
   const more = summary.images.length - shown.length;

@@ -49,6 +49,8 @@ export interface ConfigIssue {
   /** 1-based position in the file, where there is one. */
   readonly line?: number;
   readonly column?: number;
+  /** The text after `--set` that is wrong, where it was no file. */
+  readonly override?: string;
 }
 
 /** A configuration has mistakes; all of them are listed at once. Exit code 2. */
@@ -57,6 +59,10 @@ export class ConfigError extends RenogradeError {
 
   constructor(source: string, issues: readonly ConfigIssue[], options: { cause?: unknown } = {}) {
     const lines = issues.map((issue) => {
+      if (issue.override !== undefined) {
+        const option = issue.override.replace(/=.*$/s, "").trim() === issue.path ? "" : `${issue.path}: `;
+        return `--set ${issue.override}: ${option}${issue.message}`;
+      }
       const place = issue.line === undefined ? source : `${source}:${issue.line}:${issue.column ?? 1}`;
       return `${place}  ${issue.path}: ${issue.message}`;
     });

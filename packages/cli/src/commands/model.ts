@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "@renograde/core";
+import { isRenogradeError, UsageError } from "@renograde/core";
 import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
@@ -65,7 +65,7 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
 }
 
 async function summarizeNetwork(context: Context, name: string, options: SummaryOptions): Promise<void> {
-  const { createNetwork, summarize } = await import("@renograde/nn");
+  const { createNetwork, resolveNetOptions, summarize } = await import("@renograde/nn");
   const settings: Record<string, unknown> = {};
   const values = parseAssignments(options.set);
   const wrong = Object.keys(values).filter((key) => !key.startsWith("net."));
@@ -74,9 +74,17 @@ async function summarizeNetwork(context: Context, name: string, options: Summary
       wrong.map((key) => `--set ${key}: only net.* options count here, such as net.width=0.25`).join("\n"),
     );
   }
+  const mistakes: string[] = [];
   for (const [key, value] of Object.entries(values)) {
     settings[key.slice(4)] = value;
+    try {
+      resolveNetOptions({ [key.slice(4)]: value } as NetOptions);
+    } catch (error) {
+      if (!isRenogradeError(error)) throw error;
+      mistakes.push(`--set ${error.message}`);
+    }
   }
+  if (mistakes.length > 0) throw new UsageError(mistakes.join("\n"));
   const network = createNetwork(name, settings as NetOptions);
   const summary = summarize(network);
   await printResult(context, options.json, { network: name, options: network.options, ...summary }, () => {

@@ -107,9 +107,17 @@ describe("parseConfig", () => {
 
   it("names the override that is wrong", () => {
     expect(issuesOf("", ["train.batch=many", "nonsense"])).toEqual([
-      { path: "--set", message: 'expected key=value such as train.batch=4, received "nonsense"' },
-      { path: "train.batch", message: 'expected a number, received "many" (--set train.batch=many)' },
+      { path: "nonsense", message: "expected key=value such as train.batch=4", override: "nonsense" },
+      { path: "train.batch", message: 'expected a number, received "many"', override: "train.batch=many" },
     ]);
+    const set = ["nonsense", "train.batch=many", "net={width: 0}"];
+    expect(() => parseConfig("", { source: "run.yaml", set })).toThrow(
+      [
+        "--set nonsense: expected key=value such as train.batch=4",
+        "--set net={width: 0}: net.width: expected at least 0.01, received 0",
+        '--set train.batch=many: expected a number, received "many"',
+      ].join("\n"),
+    );
   });
 
   it("checks what one option demands of another", () => {

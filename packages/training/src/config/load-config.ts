@@ -64,7 +64,7 @@ function applyOverrides(raw: Tree, set: readonly string[], issues: ConfigIssue[]
     const cut = text.indexOf("=");
     const path = text.slice(0, Math.max(cut, 0)).trim().split(".");
     if (cut < 1 || path.includes("") || path.includes("__proto__")) {
-      issues.push({ path: "--set", message: `expected key=value such as train.batch=4, received "${text}"` });
+      issues.push({ path: text, message: "expected key=value such as train.batch=4", override: text });
       continue;
     }
     let value: unknown;
@@ -202,7 +202,7 @@ export function parseConfig(
   for (const issue of placed) {
     const name = dotted(issue.path);
     const override = overrides.findLast((o) => `${name}.`.startsWith(`${o.path.join(".")}.`));
-    if (override) issues.push({ path: name, message: `${issue.message} (--set ${override.text})` });
+    if (override) issues.push({ path: name, message: issue.message, override: override.text });
     else issues.push(toConfigIssue(name, issue.message, positionOf(document, counter, issue)));
   }
   if (!result.success || issues.length > 0) throw new ConfigError(source, issues);
