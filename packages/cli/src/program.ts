@@ -11,6 +11,7 @@ import { registerExport } from "./commands/export.js";
 import { registerGrade } from "./commands/grade.js";
 import { registerModel } from "./commands/model.js";
 import { registerPostprocess } from "./commands/postprocess.js";
+import { registerReproduce } from "./commands/reproduce.js";
 import { registerTrain } from "./commands/train.js";
 import { type Context, reportError, runWithContext } from "./context.js";
 import { createProgress } from "./progress.js";
@@ -57,6 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
     registerTrain,
     registerExport,
     registerModel,
+    registerReproduce,
     registerDoctor,
   ]) {
     register(program, run);

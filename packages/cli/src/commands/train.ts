@@ -3,11 +3,10 @@
  *
  * @module
  */
-import type { TrainEvent } from "@renograde/training";
 import type { Command } from "commander";
-import { type Context, collect, type JsonOption, pathOf, printResult } from "../context.js";
+import { type Context, collect, type JsonOption, pathOf, printResult, wholeNumber } from "../context.js";
 import type { Run } from "../program.js";
-import { formatDuration, type Stage } from "../progress.js";
+import { digits, trainReporter } from "../train-reporter.js";
 
 interface TrainCommandOptions {
   readonly data: string;
@@ -15,76 +14,59 @@ interface TrainCommandOptions {
   readonly config?: string;
   readonly set: string[];
   readonly resume?: boolean;
+  readonly processes?: number;
   readonly json?: JsonOption;
 }
 
-const digits = (value: number): string => value.toFixed(4);
-
-/** Turns the run's events into a progress line per stage and one line per epoch. */
-function reporter(context: Context): (event: TrainEvent) => void {
-  let stage: Stage | undefined;
-  let stageName = "";
-  const open = (name: string, unit: string): Stage => {
-    if (stage === undefined || stageName !== name) {
-      stage = context.progress.stage(name, unit);
-      stageName = name;
-    }
-    return stage;
-  };
-  return (event) => {
-    switch (event.kind) {
-      case "data":
-        open("reading", "images").update(event.done, event.total);
-        break;
-      case "start":
-        context.progress.info(
-          `${event.resumed ? `resuming at step ${event.step}` : "training"}: ${event.epochs} epochs, ${event.steps} steps, ${event.trainPatches} training and ${event.validPatches} validation patches, ${event.parameters.toLocaleString("en-US")} parameters`,
-        );
-        break;
-      case "step": {
-        const terms = Object.entries(event.losses.terms).map(
-          ([name, value]) => `${name} ${value.toFixed(3)}`,
-        );
-        open("training", "steps").update(
-          event.step,
-          event.steps,
-          `epoch ${event.epoch}/${event.epochs}  loss ${event.losses.total.toFixed(3)} (${terms.join(", ")})  ${formatDuration(event.remainingMs / 1000)} left in all`,
-        );
-        break;
-      }
-      case "validation":
-        open(`validating epoch ${event.epoch}`, "patches").update(event.done, event.total);
-        break;
-      case "epoch": {
-        stage = undefined;
-        const scores = Object.entries(event.scores ?? {}).flatMap(([name, value]) =>
-          typeof value === "number" ? [`${name} ${digits(value)}`] : [],
-        );
-        context.progress.info(
-          `epoch ${event.epoch}/${event.epochs}  loss ${digits(event.losses.total)}${scores.length > 0 ? `  ${scores.join("  ")}` : ""}${event.isBest ? "  best so far" : ""}`,
-        );
-        break;
-      }
-      case "warning":
-        context.progress.warn(event.message);
-        break;
-      case "checkpoint":
-        break;
-    }
-  };
+/** Starts this command once per process; they find each other by the variables `readProcessPlace` reads. */
+async function launch(context: Context, processes: number, options: TrainCommandOptions): Promise<void> {
+  const { launchProcesses } = await import("@renograde/training");
+  const { data, run, config, set, resume, json } = options;
+  const args = [
+    ...["train", "--data", data, "--run", run],
+    ...(config === undefined ? [] : ["--config", config]),
+    ...set.flatMap((assignment) => ["--set", assignment]),
+    ...(resume ? ["--resume"] : []),
+    ...(json === undefined ? [] : json === true ? ["--json"] : ["--json", json]),
+  ];
+  const status = await launchProcesses({
+    processes,
+    command: process.execPath,
+    args: [...process.execArgv, process.argv[1]!, ...args],
+    env: process.env,
+    signal: context.signal,
+    onFailure: (rank, reason) => {
+      if (!context.signal.aborted) context.progress.error(`rank ${rank} failed first: ${reason}`);
+    },
+  });
+  context.exitCode = status;
 }
 
 async function trainCommand(context: Context, options: TrainCommandOptions): Promise<void> {
+  const { readProcessPlace } = await import("@renograde/torch");
+  const place = readProcessPlace(process.env);
+  if (place === null && options.processes !== undefined && options.processes > 1) {
+    await launch(context, options.processes, options);
+    return;
+  }
+  if (process.connected) {
+    // Started by launch(): ends with it.
+    process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+    process.channel?.unref();
+  }
   const { readConfig, train } = await import("@renograde/training");
   const config = await readConfig(options.config, options.set);
+  const leads = place === null || place.rank === 0;
   const result = await train({
     config,
     dataDir: options.data,
     runDir: options.run,
     resume: options.resume === true,
+    place,
     signal: context.signal,
-    onProgress: reporter(context),
+    ...(leads ? { onProgress: trainReporter(context) } : {}),
   });
+  if (!leads) return;
   await printResult(context, options.json, result, () =>
     [
       `${result.epochs} epochs, ${result.steps} steps in ${result.runDir}`,
@@ -109,6 +91,11 @@ export function registerTrain(program: Command, run: Run): void {
     .option("-c, --config <file>", "YAML file of options; default: those of the paper")
     .option("--set <key=value>", "one option, repeatable, for instance train.batch=4", collect, [])
     .option("--resume", "go on from the run's last checkpoint")
+    .option(
+      "--processes <n>",
+      "processes on this machine that share every batch: one per GPU, or parts of the processors",
+      wholeNumber("--processes", 1),
+    )
     .option("--options", "list every option with its default and leave")
     .option("--json [file]", "print the result as one JSON document, or write it to a file")
     .addHelpText(

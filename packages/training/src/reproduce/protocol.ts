@@ -1,0 +1,48 @@
+/**
+ * One protocol for all rows of a table: the configuration of a row is the same for every network but for what
+ * belongs to the network itself (spec/training.md §11, spec/baselines.md §2).
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { parseConfig } from "../config/load-config.js";
+import type { TrainConfig } from "../config/schema.js";
+
+/** What the rows of a table have in common. */
+export interface Protocol {
+  /** YAML of a training configuration; empty: the paper's. */
+  readonly config: string;
+  /** Name of that file, for messages. */
+  readonly source: string;
+  /** Overrides such as `train.batch=4`, for every row. */
+  readonly set: readonly string[];
+  /** Epochs of every phase; the rate drops after half of them. Default: each network's own. */
+  readonly epochs?: number;
+  /** Channel multiplier of every network. Default 1. */
+  readonly width?: number;
+  /** Number of runs per row. */
+  readonly seeds: number;
+}
+
+/** Configuration of one run of a row. @throws ConfigError listing every mistake */
+export function rowConfig(protocol: Protocol, network: string, seed: number): TrainConfig {
+  const { config, source, set, epochs, width } = protocol;
+  const own = [`net.network=${network}`, ...(width === undefined ? [] : [`net.width=${width}`])];
+  const base = parseConfig(config, { source, set: [...own, ...set] });
+  const phases = base.train.phases.map((phase) =>
+    epochs === undefined ? phase : { ...phase, epochs, lrDropAfter: Math.ceil(epochs / 2) },
+  );
+  return {
+    ...base,
+    train: { ...base.train, seed: base.train.seed + seed, phases },
+    model: { ...base.model, name: network },
+  };
+}
+
+/** SHA-256 of everything that decides a run's result. */
+export function protocolHash(config: TrainConfig, dataFingerprint: string): string {
+  const { threads, workers, device, ...train } = config.train as TrainConfig["train"] & { workers?: number };
+  return createHash("sha256")
+    .update(JSON.stringify([{ ...config, train }, dataFingerprint]))
+    .digest("hex");
+}

@@ -1,0 +1,266 @@
+/**
+ * A table of the paper on a dataset: every row trained, exported, graded and measured under one protocol, for every
+ * seed; what is finished is kept and skipped the next time (spec/baselines.md §1, §2).
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { DataError, isRenogradeError, throwIfAborted, UsageError } from "@renograde/core";
+import { networks, summarize } from "@renograde/nn";
+import { encodePng, writeFileAtomic } from "@renograde/slides/node";
+import type { Dataset } from "../datasets/dataset.js";
+import { openDataset } from "../datasets/open-dataset.js";
+import { splitDataset } from "../datasets/split.js";
+import { exportRun } from "../export/export-run.js";
+import { networkOf } from "../loop/engine.js";
+import type { TrainEvent } from "../loop/events.js";
+import { dataFingerprint, runPaths } from "../loop/run-folder.js";
+import { type LogRecord, readLog } from "../loop/run-log.js";
+import { train } from "../loop/train.js";
+import { type ImageGrader, measureModel, readTruth } from "./measure.js";
+import { type Protocol, protocolHash, rowConfig } from "./protocol.js";
+import { TABLES, type TableName, type TableRow } from "./published.js";
+import { type RunResult, readResult, writeResult } from "./result-file.js";
+import { type RowScores, summariseRow } from "./summarise.js";
+
+/** Test images that are drawn for the qualitative comparison. */
+const PICTURES = 4;
+
+/** What to reproduce. */
+export interface TableOptions {
+  readonly table: TableName;
+  readonly dataDir: string;
+  /** Folder of runs, models, results and the table. */
+  readonly outDir: string;
+  readonly protocol: Protocol;
+  /** Networks to leave out of the table's rows; default none. */
+  readonly rows?: readonly string[];
+  /** Opens an exported model for grading. */
+  readonly openGrader: (modelPath: string) => Promise<ImageGrader>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TableEvent) => void;
+}
+
+/** Something happened. */
+export type TableEvent =
+  | {
+      readonly kind: "run";
+      readonly title: string;
+      readonly seed: number;
+      readonly run: number;
+      readonly runs: number;
+      readonly finished: boolean;
+    }
+  | { readonly kind: "train"; readonly event: TrainEvent }
+  | { readonly kind: "grade"; readonly done: number; readonly total: number }
+  | { readonly kind: "failed"; readonly title: string; readonly seed: number; readonly message: string };
+
+/** A row with our scores. */
+export interface ReproducedRow {
+  readonly row: TableRow;
+  readonly runs: readonly RunResult[];
+  /** Null when no run of the row succeeded. */
+  readonly scores: RowScores | null;
+}
+
+/** A reproduced table. */
+export interface ReproducedTable {
+  readonly table: TableName;
+  readonly rows: readonly ReproducedRow[];
+  readonly dataset: {
+    readonly name: string;
+    readonly synthetic: boolean;
+    readonly classes: Dataset["classes"];
+    readonly origin: string;
+    readonly train: number;
+    readonly valid: number;
+    readonly test: number;
+  };
+  readonly protocol: Protocol;
+  /** Names of the drawn test images; their pictures are in `truth/` and in each run's folder. */
+  readonly pictures: readonly string[];
+  readonly failures: readonly string[];
+}
+
+/** Files of one run of a row. */
+function runFolder(outDir: string, network: string, seed: number) {
+  const folder = join(outDir, "runs", network, `seed-${seed + 1}`);
+  return {
+    run: join(folder, "run"),
+    model: join(folder, "model.onnx"),
+    result: join(folder, "result.json"),
+    picture: (name: string) => join(folder, "pictures", `${name}.png`),
+  };
+}
+
+/** Path of the drawing of a test image: of a run's prediction, or of the truth with `network` null. */
+export function picturePath(outDir: string, network: string | null, name: string): string {
+  return network === null
+    ? join(outDir, "truth", `${name}.png`)
+    : runFolder(outDir, network, 0).picture(name);
+}
+
+/** Seconds a run was at work: times between lines of its log, without the gaps before it was resumed. */
+export function trainingSeconds(log: readonly LogRecord[]): number {
+  let seconds = 0;
+  for (const [i, record] of log.entries()) {
+    const before = log[i - 1];
+    if (before === undefined || record.kind === "start" || record.kind === "resume") continue;
+    seconds += (Date.parse(String(record.time)) - Date.parse(String(before.time))) / 1000;
+  }
+  return seconds;
+}
+
+/**
+ * Reproduces a table. Finished runs of the same protocol and data are not repeated; a run that fails is reported and
+ * the others go on.
+ *
+ * @throws UsageError for a network that does not exist, or a folder with results of another protocol
+ * @throws DataError without test images
+ * @throws InterruptedError when `signal` is aborted; the run under way resumes the next time
+ */
+export async function reproduceTable(options: TableOptions): Promise<ReproducedTable> {
+  const { table, dataDir, outDir, protocol, signal } = options;
+  const rows = TABLES[table].rows.filter((row) => options.rows?.includes(row.network) ?? true);
+  const unknown = rows.find((row) => !networks.has(row.network));
+  if (rows.length === 0 || unknown) {
+    const known = TABLES[table].rows.map((row) => row.network).join(", ");
+    throw new UsageError(
+      `--rows: expected networks of ${table} (${known}), received ${options.rows?.join(", ")}`,
+    );
+  }
+  const first = rowConfig(protocol, rows[0]!.network, 0);
+  const dataset = await openDataset(dataDir, { classMap: first.data.classMap });
+  const split = await splitDataset(dataset, first.split);
+  if (split.test.length === 0) throw new DataError(`${dataDir}: no test images (${split.origin})`);
+  const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid, ...split.test]);
+  const pictures = split.test.slice(0, PICTURES).map((index) => dataset.entries[index]!.name);
+
+  const results = new Map(rows.map((row) => [row.network, [] as RunResult[]]));
+  const failures: string[] = [];
+  const total = rows.length * protocol.seeds;
+  let done = 0;
+  // Seed after seed, so that a table with every row exists as early as can be.
+  for (let seed = 0; seed < protocol.seeds; seed++) {
+    for (const row of rows) {
+      throwIfAborted(signal);
+      const tell = (finished: boolean) =>
+        options.onProgress?.({
+          kind: "run",
+          title: row.title,
+          seed: seed + 1,
+          run: done,
+          runs: total,
+          finished,
+        });
+      done++;
+      try {
+        const files = runFolder(outDir, row.network, seed);
+        const config = rowConfig(protocol, row.network, seed);
+        const hash = protocolHash(config, fingerprint);
+        const known = await readResult(files.result);
+        if (known !== null && known.protocol !== hash) {
+          throw new UsageError(
+            `${files.result}: is of another configuration or other data; choose another --out, or delete that folder`,
+          );
+        }
+        tell(known !== null);
+        results.get(row.network)!.push(known ?? (await runRow(options, row, seed, { dataset, split, hash })));
+      } catch (error) {
+        // A wrong call or Ctrl-C ends everything; what happens to one run does not.
+        if (!isRenogradeError(error) || error.exitCode === 2 || signal?.aborted) throw error;
+        const { message } = error;
+        failures.push(`${row.title}, seed ${seed + 1}: ${message}`);
+        options.onProgress?.({ kind: "failed", title: row.title, seed: seed + 1, message });
+      }
+    }
+  }
+  return {
+    table,
+    rows: rows.map((row) => {
+      const runs = results.get(row.network)!;
+      const metrics = runs.map((run) => run.images.map((image) => image.metrics));
+      return { row, runs, scores: runs.length === 0 ? null : summariseRow(metrics, dataset.classes, 1) };
+    }),
+    dataset: {
+      name: basename(resolve(dataDir)),
+      synthetic: dataset.synthetic,
+      classes: dataset.classes,
+      origin: split.origin,
+      train: split.train.length,
+      valid: split.valid.length,
+      test: split.test.length,
+    },
+    protocol,
+    pictures,
+    failures,
+  };
+}
+
+interface Shared {
+  readonly dataset: Dataset;
+  readonly split: { readonly test: readonly number[] };
+  readonly hash: string;
+}
+
+/** Trains, exports, grades and measures one run, and stores its result. */
+async function runRow(
+  options: TableOptions,
+  row: TableRow,
+  seed: number,
+  { dataset, split, hash }: Shared,
+): Promise<RunResult> {
+  const { outDir, protocol, signal } = options;
+  const files = runFolder(outDir, row.network, seed);
+  const config = rowConfig(protocol, row.network, seed);
+  const trained = await train({
+    config,
+    dataDir: options.dataDir,
+    runDir: files.run,
+    resume: true,
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: (event) => options.onProgress?.({ kind: "train", event }),
+  });
+  await exportRun(files.run, files.model, { checkpoint: trained.best === null ? "last" : "best" });
+  const grader = await options.openGrader(files.model);
+  try {
+    const { images, gradeMs } = await measureModel(grader, dataset, split.test, {
+      mpp: config.data.mpp,
+      pictures: seed === 0 ? PICTURES : 0,
+      signal,
+      onProgress: (done, total) => options.onProgress?.({ kind: "grade", done, total }),
+      onPicture: async (name, picture) => {
+        await writeFileAtomic(files.picture(name), await encodePng(picture));
+        const index = split.test.find((i) => dataset.entries[i]!.name === name)!;
+        await drawTruth(grader, dataset, index, config.data.mpp, picturePath(outDir, null, name));
+      },
+    });
+    const network = networkOf(config, dataset.classes);
+    const { parameters, macs } = summarize(network, config.data.crop).total;
+    const result: RunResult = {
+      format: 1,
+      network: row.network,
+      seed: config.train.seed,
+      protocol: hash,
+      width: config.net.width,
+      parameters,
+      macs: macs.full,
+      epochs: trained.epochs,
+      trainSeconds: trainingSeconds(await readLog(runPaths(files.run).log)),
+      gradeMs,
+      images,
+    };
+    await writeResult(files.result, result);
+    return result;
+  } finally {
+    await grader.close();
+  }
+}
+
+/** Draws the annotation of an image, once per table. */
+async function drawTruth(grader: ImageGrader, dataset: Dataset, index: number, mpp: number, path: string) {
+  if (existsSync(path)) return;
+  const { image, truth } = await readTruth(dataset, index);
+  await writeFileAtomic(path, await encodePng(grader.draw(image, truth, mpp)));
+}
