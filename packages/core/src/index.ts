@@ -8,6 +8,7 @@ export * from "./color/haematoxylin.js";
 export * from "./color/macenko.js";
 export * from "./color/reinhard.js";
 export * from "./color/stain-norm.js";
+export * from "./detection/index.js";
 export * from "./errors.js";
 export * from "./geometry/index.js";
 export * from "./metrics/index.js";

@@ -1,0 +1,10 @@
+/**
+ * Object detection: boxes, matching, suppression, masks.
+ *
+ * @module
+ */
+export * from "./boxes.js";
+export * from "./instance-boxes.js";
+export * from "./match-boxes.js";
+export * from "./paint-detections.js";
+export * from "./suppress-boxes.js";
