@@ -6,6 +6,7 @@
  */
 import type { ClassScheme, SampleLabels } from "@renograde/core";
 import type { TargetName } from "@renograde/nn";
+import { writeOffsets } from "./offsets.js";
 
 /** Arrays a target may be stored in. */
 export type TargetArray = Uint8Array | Int32Array | Float32Array;
@@ -28,44 +29,52 @@ export interface TargetKind {
   write(into: TargetArray, sample: PreparedSample, scheme: ClassScheme): void;
 }
 
-/** Copies the centre of a map of side `crop` through `convert`. */
+/** Copies the centre of a map of side `crop`, its values looked up in `table` where there is one. */
 export function writeCentre(
   into: TargetArray,
-  from: ArrayLike<number>,
-  sample: Pick<PreparedSample, "crop" | "output">,
-  convert: (value: number) => number = (value) => value,
+  from: Uint8Array | Int32Array,
+  { crop, output }: Pick<PreparedSample, "crop" | "output">,
+  table?: Uint8Array | Float32Array,
 ): void {
-  const { crop, output } = sample;
   const inset = (crop - output) / 2;
   for (let y = 0, to = 0; y < output; y++) {
-    let at = (y + inset) * crop + inset;
-    for (let x = 0; x < output; x++, at++, to++) into[to] = convert(from[at]!);
+    const start = (y + inset) * crop + inset;
+    if (table === undefined) {
+      into.set(from.subarray(start, start + output), to);
+      to += output;
+      continue;
+    }
+    for (let at = start; at < start + output; at++, to++) into[to] = table[from[at]!]!;
   }
 }
 
 /** A map of class ids merged by a table that depends on the scheme. */
-function mergedClasses(table: (scheme: ClassScheme) => (id: number) => number): TargetKind {
+function mergedClasses(merge?: (scheme: ClassScheme) => readonly number[]): TargetKind {
   return {
     element: "uint8",
     shape: (n, side) => [n, side, side],
-    write: (into, sample, scheme) => writeCentre(into, sample.labels.classes.data, sample, table(scheme)),
+    write: (into, sample, scheme) =>
+      writeCentre(into, sample.labels.classes.data, sample, merge && Uint8Array.from(merge(scheme))),
   };
 }
 
-function mergeTable(merge: readonly number[]): (id: number) => number {
-  return (id) => merge[id]!;
-}
+/** Bytes as shares of 255. */
+const SHARES = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
 /** Every target by name. */
 export const TARGET_KINDS: Readonly<Record<TargetName, TargetKind>> = {
-  classes: mergedClasses(() => (id) => id),
-  binary: mergedClasses(() => (id) => (id > 0 ? 1 : 0)),
-  task1: mergedClasses((scheme) => mergeTable(scheme.tasks[0].merge)),
-  task2: mergedClasses((scheme) => mergeTable(scheme.tasks[1].merge)),
+  classes: mergedClasses(),
+  binary: mergedClasses((scheme) => [0, ...scheme.classes.map(() => 1)]),
+  task1: mergedClasses((scheme) => scheme.tasks[0].merge),
+  task2: mergedClasses((scheme) => scheme.tasks[1].merge),
   distance: {
     element: "float32",
     shape: (n, side) => [n, 1, side, side],
-    write: (into, sample) =>
-      writeCentre(into, sample.labels.distances.data, sample, (value) => Math.fround(value / 255)),
+    write: (into, sample) => writeCentre(into, sample.labels.distances.data, sample, SHARES),
+  },
+  offsets: {
+    element: "float32",
+    shape: (n, side) => [n, 2, side, side],
+    write: (into, sample) => writeOffsets(into as Float32Array, sample.labels.instances, sample.output),
   },
 };
