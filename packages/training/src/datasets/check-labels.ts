@@ -46,10 +46,18 @@ function wholeNumbers<A extends Int32Array | Uint16Array>(
   return out;
 }
 
+/** An instance whose pixels carry more than one class. */
+export interface ClassMixture {
+  readonly instance: number;
+  /** Classes as the file numbers them with their shares of the pixels, the largest first. */
+  readonly shares: readonly (readonly [sourceClass: number, share: number])[];
+}
+
 /** Result of {@link checkLabels}. */
 export interface CheckedLabels {
   readonly instances: LabelMap;
   readonly classes: ByteMap;
+  readonly mixtures: readonly ClassMixture[];
   readonly warnings: readonly string[];
 }
 
@@ -87,7 +95,12 @@ export function checkLabels(
   const warnings: string[] = [];
   if (classMap === null) {
     for (let i = 0; i < size; i++) classes[i] = ids[i] === 0 ? 0 : 1;
-    return { instances: { width, height, data: ids }, classes: { width, height, data: classes }, warnings };
+    return {
+      instances: { width, height, data: ids },
+      classes: { width, height, data: classes },
+      mixtures: [],
+      warnings,
+    };
   }
   const source = wholeNumbers(classMap, new Uint16Array(size), file, "the class map", 65535);
   const votes = countVotes(ids, source);
@@ -95,19 +108,18 @@ export function checkLabels(
   for (let i = 0; i < size; i++) if (ids[i] === 0 && source[i] !== 0) stray++;
   if (stray > 0) warnings.push(`${file}: ${stray} px have a class but no instance; taken as background`);
   const table = new Map<number, number>();
-  const mixed: number[] = [];
+  const mixtures: ClassMixture[] = [];
   const unclassified: number[] = [];
   for (const [id, counts] of votes) {
-    if (counts.size > 1) mixed.push(id);
+    if (counts.size > 1) mixtures.push({ instance: id, shares: sharesOf(counts) });
     const winner = majorityClass(counts);
     if (winner === 0) unclassified.push(id);
     table.set(id, targetClass(file, id, winner, mapping, classCount));
   }
   const some = (list: number[]) => `${list.slice(0, 5).join(", ")}${list.length > 5 ? ", …" : ""}`;
-  if (mixed.length > 0) {
-    warnings.push(
-      `${file}: ${mixed.length} instances have more than one class, majority taken: ${some(mixed)}`,
-    );
+  if (mixtures.length > 0) {
+    const ids = mixtures.map((mixture) => mixture.instance);
+    warnings.push(`${file}: ${ids.length} instances have more than one class, majority taken: ${some(ids)}`);
   }
   if (unclassified.length > 0) {
     warnings.push(
@@ -121,7 +133,19 @@ export function checkLabels(
     classes[i] = target;
     if (target === 0) ids[i] = 0;
   }
-  return { instances: { width, height, data: ids }, classes: { width, height, data: classes }, warnings };
+  return {
+    instances: { width, height, data: ids },
+    classes: { width, height, data: classes },
+    mixtures,
+    warnings,
+  };
+}
+
+function sharesOf(counts: ReadonlyMap<number, number>): [number, number][] {
+  const total = [...counts.values()].reduce((a, b) => a + b, 0);
+  return [...counts]
+    .map(([id, count]): [number, number] => [id, count / total])
+    .sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 }
 
 function countVotes(ids: Int32Array, source: Uint16Array): Map<number, Map<number, number>> {

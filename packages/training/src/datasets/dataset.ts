@@ -5,6 +5,7 @@
  * @module
  */
 import type { ByteMap, ClassScheme, LabelMap, RgbImage } from "@renograde/core";
+import type { ClassMixture } from "./check-labels.js";
 
 /** Which part of a dataset an image belongs to. */
 export type SetName = "train" | "valid" | "test";
@@ -37,6 +38,8 @@ export interface LabelledImage {
   /** Slide and patient, where the annotation or the name tells them (spec/data.md §2). */
   readonly slide: string | null;
   readonly patient: string | null;
+  /** Instances of more than one class, which got their majority; absent where nothing was checked. */
+  readonly mixtures?: readonly ClassMixture[];
   /** What the checks had to repair, one sentence each, naming the file. */
   readonly warnings: readonly string[];
 }

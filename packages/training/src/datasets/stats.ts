@@ -5,7 +5,7 @@
  * @module
  */
 import { RCC_CLASSES, throwIfAborted } from "@renograde/core";
-import type { Dataset, SetName } from "./dataset.js";
+import type { Dataset, LabelledImage, SetName } from "./dataset.js";
 import { SET_NAMES } from "./dataset.js";
 import { countNuclei, type Split } from "./split.js";
 
@@ -35,56 +35,77 @@ export interface DatasetStats {
   readonly warnings: readonly string[];
 }
 
+/** Counts image by image; {@link datasetStats} in pieces, for callers that read the images anyway. */
+export interface StatsCollector {
+  /** Counts an image of a set. */
+  add(set: SetName, image: LabelledImage): void;
+  finish(): DatasetStats;
+}
+
+/** Starts counting a dataset. */
+export function collectStats(dataset: Dataset): StatsCollector {
+  const length = dataset.classes.classes.length + 1;
+  const warnings: string[] = [];
+  const setsOf = { slide: new Map<string, Set<SetName>>(), patient: new Map<string, Set<SetName>>() };
+  const perSet = new Map(SET_NAMES.map((name) => [name, { images: 0, counts: new Float64Array(length) }]));
+  const ofSet = (map: Map<string, Set<SetName>>, name: SetName): number =>
+    [...map.values()].filter((sets) => sets.has(name)).length;
+  const shared = (map: Map<string, Set<SetName>>): string[] =>
+    [...map]
+      .filter(([, sets]) => sets.size > 1)
+      .map(([key]) => key)
+      .sort();
+  return {
+    add(set, image) {
+      warnings.push(...image.warnings);
+      const sum = perSet.get(set)!;
+      sum.images++;
+      const nuclei = countNuclei(image.instances.data, image.classes.data, length);
+      for (let c = 0; c < length; c++) sum.counts[c]! += nuclei[c]!;
+      for (const kind of ["slide", "patient"] as const) {
+        const key = image[kind];
+        if (key !== null) setsOf[kind].set(key, (setsOf[kind].get(key) ?? new Set()).add(set));
+      }
+    },
+    finish() {
+      const all = { images: 0, counts: new Float64Array(length) };
+      const sets = {} as Record<SetName, SetStats>;
+      for (const [name, { images, counts }] of perSet) {
+        all.images += images;
+        for (let c = 0; c < length; c++) all.counts[c]! += counts[c]!;
+        sets[name] = summarise(images, counts, ofSet(setsOf.slide, name), ofSet(setsOf.patient, name));
+      }
+      const total = summarise(all.images, all.counts, setsOf.slide.size, setsOf.patient.size);
+      const isPublished =
+        dataset.layout === "rccnucseg" && dataset.classes === RCC_CLASSES && !dataset.synthetic;
+      return {
+        classNames: dataset.classes.classes.map((c) => c.name),
+        sets,
+        total,
+        sharedSlides: shared(setsOf.slide),
+        sharedPatients: shared(setsOf.patient),
+        warnings: isPublished ? [...warnings, ...comparePublished(dataset, total)] : warnings,
+      };
+    },
+  };
+}
+
 /** Counts everything; reads every image once. */
 export async function datasetStats(
   dataset: Dataset,
   split: Split,
   options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
 ): Promise<DatasetStats> {
-  const classCount = dataset.classes.classes.length;
-  const warnings: string[] = [];
-  const setsOf = { slide: new Map<string, Set<SetName>>(), patient: new Map<string, Set<SetName>>() };
-  const perSet = {} as Record<SetName, SetStats>;
-  const total = { images: 0, counts: new Float64Array(classCount + 1) };
+  const stats = collectStats(dataset);
   let done = 0;
   for (const name of SET_NAMES) {
-    const counts = new Float64Array(classCount + 1);
-    const names = { slide: new Set<string>(), patient: new Set<string>() };
     for (const index of split[name]) {
       throwIfAborted(options.signal);
-      const image = await dataset.load(index);
-      warnings.push(...image.warnings);
-      const nuclei = countNuclei(image.instances.data, image.classes.data, classCount + 1);
-      for (let c = 0; c <= classCount; c++) counts[c]! += nuclei[c]!;
-      for (const kind of ["slide", "patient"] as const) {
-        const key = image[kind];
-        if (key === null) continue;
-        names[kind].add(key);
-        setsOf[kind].set(key, (setsOf[kind].get(key) ?? new Set()).add(name));
-      }
+      stats.add(name, await dataset.load(index));
       options.onProgress?.(++done, dataset.entries.length);
     }
-    for (let c = 0; c <= classCount; c++) total.counts[c]! += counts[c]!;
-    total.images += split[name].length;
-    perSet[name] = summarise(split[name].length, counts, names.slide.size, names.patient.size);
   }
-  const shared = (map: Map<string, Set<SetName>>) =>
-    [...map]
-      .filter(([, sets]) => sets.size > 1)
-      .map(([key]) => key)
-      .sort();
-  const totals = summarise(total.images, total.counts, setsOf.slide.size, setsOf.patient.size);
-  if (dataset.layout === "rccnucseg" && dataset.classes === RCC_CLASSES && !dataset.synthetic) {
-    warnings.push(...comparePublished(dataset, totals));
-  }
-  return {
-    classNames: dataset.classes.classes.map((c) => c.name),
-    sets: perSet,
-    total: totals,
-    sharedSlides: shared(setsOf.slide),
-    sharedPatients: shared(setsOf.patient),
-    warnings,
-  };
+  return stats.finish();
 }
 
 function summarise(images: number, counts: Float64Array, slides: number, patients: number): SetStats {
