@@ -11,8 +11,8 @@ import { describeCommand, type Running, writeDisks } from "./run.js";
 const IMAGES = 9;
 
 describeCommand("interrupted grade", ({ path, run, start, files }) => {
-  const args = (out: string): string[] => [
-    ...["grade", "in", "--out", out, "--model", "tiny.onnx", "--threads", "1", "--mpp", "0.25"],
+  const args = (out: string, threads = 1): string[] => [
+    ...["grade", "in", "--out", out, "--model", "tiny.onnx", "--threads", `${threads}`, "--mpp", "0.25"],
     ...["--formats", "json,mat,report"],
   ];
   beforeAll(async () => {
@@ -57,18 +57,23 @@ describeCommand("interrupted grade", ({ path, run, start, files }) => {
     expect(again.stderr).toContain(`${IMAGES} of ${IMAGES} images, ${resumed.length} finished before`);
   }
 
-  it.concurrent("stops at SIGINT with status 130, keeps what is finished, and goes on", async () => {
-    const running = start(...args("int"));
-    await twoFinished("int", running);
-    running.child.kill("SIGINT");
-    const { status, stdout, stderr } = await running.finished;
-    expect([status, stdout]).toEqual([130, ""]);
-    expect(stderr).toMatch(
-      /stopping; finished results are kept.*\nerror: interrupted; finished results are kept\n$/,
-    );
-    expect((await files("int", true)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-    await goesOn("int");
-  });
+  // Two threads are two workers.
+  it.concurrent.each([1, 2])(
+    "stops at SIGINT with status 130, keeps what is finished, and goes on: threads %i",
+    async (threads) => {
+      const out = `int-${threads}`;
+      const running = start(...args(out, threads));
+      await twoFinished(out, running);
+      running.child.kill("SIGINT");
+      const { status, stdout, stderr } = await running.finished;
+      expect([status, stdout]).toEqual([130, ""]);
+      expect(stderr).toMatch(
+        /stopping; finished results are kept.*\nerror: interrupted; finished results are kept\n$/,
+      );
+      expect((await files(out, true)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+      await goesOn(out);
+    },
+  );
 
   it.concurrent("goes on after kill -9", async () => {
     const running = start(...args("kill"));
@@ -78,9 +83,10 @@ describeCommand("interrupted grade", ({ path, run, start, files }) => {
     await goesOn("kill");
   });
 
-  it.concurrent("ends at once at the second SIGINT", async () => {
-    const running = start(...args("twice"));
-    await twoFinished("twice", running);
+  it.concurrent.each([1, 2])("ends at once at the second SIGINT: threads %i", async (threads) => {
+    const out = `twice-${threads}`;
+    const running = start(...args(out, threads));
+    await twoFinished(out, running);
     running.child.kill("SIGINT");
     await setTimeout(1);
     running.child.kill("SIGINT");

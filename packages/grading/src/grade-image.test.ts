@@ -13,7 +13,8 @@ import { encodeResultMat } from "./exports/mat.js";
 import { drawOverlay, outlineWidth } from "./exports/overlay.js";
 import { gradeImage, gradeMaps } from "./grade-image.js";
 import type { GradedImage } from "./graded-image.js";
-import { type LoadedModel, openOnnxModel } from "./node/onnx-session.js";
+import { openOnnxModel } from "./node/onnx-lanes.js";
+import type { LoadedModel } from "./node/onnx-session.js";
 import { diskGrid, diskImage, tinyModel } from "./testing/tiny-model.js";
 
 const DISKS = diskGrid(300, 230);

@@ -13,7 +13,7 @@ import {
   throwIfAborted,
 } from "@renograde/core";
 import type { ModelMetadata, ModelOutput } from "@renograde/formats";
-import type { InferenceSession } from "./session.js";
+import type { InferenceSession, SessionOutput } from "./session.js";
 import { createMaps, extractWindow, type Flip, NO_FLIP, planWindows, stitchWindow } from "./window-plan.js";
 
 /** Options of {@link inferMaps}, all off by default. */
@@ -25,6 +25,8 @@ export interface InferOptions {
   readonly signal?: AbortSignal;
   /** Called after every batch with windows done and in all. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Called once, when the session has all windows while it still works on the last ones: time for the next image. */
+  readonly onSubmitted?: () => void;
 }
 
 /** The network's maps of one image. */
@@ -91,17 +93,19 @@ export async function inferMaps(
   const flips = options.flipTTA ? FLIPS : [NO_FLIP];
   const total = plan.rows * plan.columns * flips.length;
   const inputValues = 3 * plan.window ** 2;
-  const batch = new Float32Array(session.batch * inputValues);
-  for (let start = 0; start < total; start += session.batch) {
-    throwIfAborted(options.signal);
-    const n = Math.min(session.batch, total - start);
+  const submit = (start: number, n: number): Promise<SessionOutput> => {
+    const batch = new Float32Array(session.batch * inputValues);
     for (let i = 0; i < n; i++) {
       const k = Math.floor((start + i) / flips.length);
       const flip = flips[(start + i) % flips.length]!;
       extractWindow(image, plan, k, metadata.inputScale, batch, i * inputValues, flip);
     }
-    batch.fill(0, n * inputValues);
-    const result = await session.run(batch, n);
+    const result = session.run(batch, n);
+    // Awaited in turn; until then a failure is not unhandled, and after an earlier one nobody asks for it.
+    result.catch(() => {});
+    return result;
+  };
+  const stitch = (start: number, n: number, result: SessionOutput): void => {
     for (const [output, into, data] of [
       [mapsOutput, maps, result.maps],
       [tasksOutput, tasks, result.tasks],
@@ -115,6 +119,23 @@ export async function inferMaps(
         stitchWindow(into, plan, k, output.stride, data!, i * values, 1 / flips.length, flip);
       }
     }
+  };
+
+  const parallel = session.parallel ?? 1;
+  const most = parallel > 1 ? 2 * parallel : 1;
+  // Stitched in the order of windows whatever the order of answers: sums of mirrored passes depend on it.
+  const inFlight: { start: number; n: number; result: Promise<SessionOutput> }[] = [];
+  for (let next = 0; next < total || inFlight.length > 0; ) {
+    throwIfAborted(options.signal);
+    if (next < total && inFlight.length < most) {
+      const n = Math.min(session.batch, total - next);
+      inFlight.push({ start: next, n, result: submit(next, n) });
+      next += n;
+      if (next >= total) options.onSubmitted?.();
+      continue;
+    }
+    const { start, n, result } = inFlight.shift()!;
+    stitch(start, n, await result);
     options.onProgress?.(start + n, total);
   }
   return tasks ? { maps, tasks } : { maps };

@@ -23,8 +23,14 @@ export interface InferenceSession {
    */
   readonly engine: string;
   /**
-   * Runs one batch.
-   * @param batch `[B, 3, window, window]`, always full: a short batch is padded with zeros by the caller
+   * Batches the engine works on at the same time, default 1. With more, a caller that has twice as many in flight keeps
+   * it busy.
+   */
+  readonly parallel?: number;
+  /**
+   * Runs one batch. May be called again before it has answered; answers can come in any order.
+   * @param batch `[B, 3, window, window]`, always full: a short batch is padded with zeros by the caller. It belongs
+   *   to the session from the call on, which may move its memory to another thread
    * @param n windows that count, 1 … B
    * @throws EngineError when the engine refuses
    */

@@ -59,15 +59,22 @@ function introduce(context: Context, { metadata, session }: LoadedModel): void {
   }
 }
 
-/** Turns windows of one image into windows of all: images still to come are taken to be as large as those so far. */
+/**
+ * Turns windows of one image into windows of all: images still to come are taken to be as large as those so far. The
+ * last windows of an image can arrive after the first of the next.
+ */
 function windowsOfAll(): (p: GradeProgress) => { done: number; total: number } {
-  let finished = 0;
-  let current = { image: 0, totalWindows: 0 };
+  const begun = new Map<number, GradeProgress>();
+  let done = 0;
+  let known = 0;
+  let last = 0;
   return (p) => {
-    if (p.image !== current.image) finished += current.totalWindows;
-    current = p;
-    const done = finished + p.windows;
-    return { done, total: Math.max(done, Math.round(((finished + p.totalWindows) / p.image) * p.images)) };
+    const before = begun.get(p.image);
+    begun.set(p.image, p);
+    done += p.windows - (before?.windows ?? 0);
+    known += p.totalWindows - (before?.totalWindows ?? 0);
+    last = Math.max(last, p.image);
+    return { done, total: Math.max(done, Math.round((known / last) * p.images)) };
   };
 }
 
@@ -139,7 +146,11 @@ export function registerGrade(program: Command, run: Run): void {
         .choices(DEVICES)
         .default("cpu"),
     )
-    .option("--threads <n>", "threads of the engine; default all", wholeNumber("--threads", 1))
+    .option(
+      "--threads <n>",
+      "threads of the engine; default all. With 2 or more the network is loaded twice (about 1 GB each at full width) and works on two windows at a time",
+      wholeNumber("--threads", 1),
+    )
     .option(
       "--batch <n>",
       "windows per run of the network; does not change the result",

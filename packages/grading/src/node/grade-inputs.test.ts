@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fakeMetadata } from "../testing/fake-model.js";
 import { diskImage, tinyModel } from "../testing/tiny-model.js";
 import { type GradeInputsOptions, gradeInputs } from "./grade-inputs.js";
-import { type LoadedModel, onnxRuntimeVersion, openOnnxModel } from "./onnx-session.js";
+import { openOnnxModel } from "./onnx-lanes.js";
+import { type LoadedModel, onnxRuntimeVersion } from "./onnx-session.js";
 import { postprocessInputs } from "./postprocess-inputs.js";
 import type { ExportFormat } from "./write-outputs.js";
 
@@ -123,6 +124,40 @@ describe("gradeInputs", () => {
     for (const name of await names(join(folder, "alone"))) {
       const both = await readFile(join(folder, "out", name));
       expect(both.equals(await readFile(join(folder, "alone", name))), name).toBe(true);
+    }
+  });
+
+  it("keeps two lanes busy with images of one window, and gives the same bytes", async () => {
+    for (const [i, name] of ["a", "b", "c", "d"].entries()) {
+      await writePng(join(folder, `in/${name}.png`), scene(1 + (i % 3)));
+    }
+    await grade({ maps: true, formats: ["json", "labels"] });
+    const two = await openOnnxModel(modelPath, { threads: 2 });
+    let inFlight = 0;
+    let most = 0;
+    const seen: string[] = [];
+    const session: LoadedModel["session"] = {
+      ...two.session,
+      run: async (batch, n) => {
+        most = Math.max(most, ++inFlight);
+        return await two.session.run(batch, n).finally(() => inFlight--);
+      },
+    };
+    const summary = await grade({
+      model: { ...two, session },
+      outDir: join(folder, "two"),
+      maps: true,
+      formats: ["json", "labels"],
+      onProgress: ({ stem, windows, totalWindows }) => seen.push(`${stem} ${windows}/${totalWindows}`),
+    });
+    await two.session.close();
+    expect(most).toBe(2);
+    expect(summary.images.map((image) => image.stem)).toEqual(["a", "b", "c", "d"]);
+    expect(seen.sort()).toEqual(["a 1/1", "b 1/1", "c 1/1", "d 1/1"]);
+    expect(await names(join(folder, "two"))).toEqual(await names(join(folder, "out")));
+    for (const name of await names(join(folder, "two"))) {
+      const one = await readFile(join(folder, "out", name));
+      expect(one.equals(await readFile(join(folder, "two", name))), name).toBe(true);
     }
   });
 

@@ -10,7 +10,8 @@ import type { GradedPixelSize } from "../graded-image.js";
 import { planWindows } from "../window-plan.js";
 import { GradeRun } from "./grade-run.js";
 import { openJournal } from "./journal.js";
-import { type LoadedModel, type OnnxOptions, openOnnxModel } from "./onnx-session.js";
+import { type OnnxOptions, openOnnxModel } from "./onnx-lanes.js";
+import type { LoadedModel } from "./onnx-session.js";
 import type { ExportFormat } from "./write-outputs.js";
 
 /** How far a run is. */

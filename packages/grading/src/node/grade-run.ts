@@ -1,5 +1,7 @@
 /**
- * One run over a list of inputs: the network on one image while the one before is post-processed and written.
+ * One run over a list of inputs: the network on one image while the one before is post-processed and written. An engine
+ * with several lanes gets the next image as soon as it has the last window of this one, so that small images keep all
+ * lanes busy.
  *
  * @module
  */
@@ -7,13 +9,7 @@ import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import {
-  InterruptedError,
-  isRenogradeError,
-  type PostOptions,
-  type RgbImage,
-  throwIfAborted,
-} from "@renograde/core";
+import { InterruptedError, isRenogradeError, type PostOptions, type RgbImage } from "@renograde/core";
 import type { PixelSize } from "@renograde/slides";
 import { type InputFile, readImage } from "@renograde/slides/node";
 import { finishGrading, MPP_TOLERANCE, type NetworkResult, runNetwork } from "../grade-image.js";
@@ -43,7 +39,7 @@ export class GradeRun {
   private warnedOfPixelSize = false;
   /** Post-processing of the image before, while the network is at the next one. */
   private pending: Promise<void> = Promise.resolve();
-  /** An error of {@link pending} that ends the run. */
+  /** An error that ends the run. */
   private fatal: unknown;
 
   constructor(
@@ -88,15 +84,26 @@ export class GradeRun {
 
   /** Grades every input in turn. */
   async execute(): Promise<GradeSummary> {
-    try {
-      for (const [index, file] of this.files.entries()) {
-        throwIfAborted(this.options.signal);
-        await this.guard(file, () => this.grade(file, index));
-        if (this.fatal !== undefined) break;
-      }
-    } finally {
-      await this.pending;
+    const most = this.model.session.parallel ?? 1;
+    const atWork = new Set<Promise<void>>();
+    for (const [index, file] of this.files.entries()) {
+      if (this.options.signal?.aborted) this.fatal ??= new InterruptedError();
+      if (this.fatal !== undefined) break;
+      await new Promise<void>((submitted) => {
+        const work = this.guard(file, () => this.grade(file, index, submitted))
+          .catch((error: unknown) => {
+            this.fatal ??= error;
+          })
+          .finally(() => {
+            atWork.delete(work);
+            submitted();
+          });
+        atWork.add(work);
+      });
+      while (atWork.size >= most) await Promise.race(atWork);
     }
+    await Promise.all(atWork);
+    await this.pending;
     if (this.fatal !== undefined) throw this.fatal;
     return await this.summarise();
   }
@@ -112,7 +119,8 @@ export class GradeRun {
     }
   }
 
-  private async grade(file: InputFile, index: number): Promise<void> {
+  /** @param onSubmitted - called when the network has all of the image */
+  private async grade(file: InputFile, index: number, onSubmitted: () => void): Promise<void> {
     const { options, model } = this;
     const input = await inputState(file.path);
     const needed = this.outputNames(file.stem);
@@ -130,6 +138,7 @@ export class GradeRun {
       ...(options.step !== undefined && { step: options.step }),
       ...(options.flipTTA !== undefined && { flipTTA: options.flipTTA }),
       ...(options.signal && { signal: options.signal }),
+      onSubmitted,
       onProgress: (windows, totalWindows) =>
         options.onProgress?.({
           image: index + 1,
@@ -139,11 +148,18 @@ export class GradeRun {
           totalWindows,
         }),
     });
-    await this.pending;
-    if (this.fatal !== undefined) return;
-    this.pending = this.guard(file, () => this.finish(file, input, image, result)).catch((error: unknown) => {
-      this.fatal ??= error;
-    });
+    // One image after the other; this one counts as at work until its turn comes.
+    const before = this.pending;
+    this.pending = before
+      .then(async () => {
+        // An interrupted run keeps what the network has done.
+        if (this.fatal !== undefined && !(this.fatal instanceof InterruptedError)) return;
+        await this.guard(file, () => this.finish(file, input, image, result));
+      })
+      .catch((error: unknown) => {
+        this.fatal ??= error;
+      });
+    await before;
   }
 
   /** The pixel size of an image: the option's, the file's, or none with a warning. */

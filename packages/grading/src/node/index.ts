@@ -9,7 +9,14 @@ export * from "./evaluate-classes.js";
 export * from "./evaluate-find.js";
 export * from "./evaluate-output.js";
 export * from "./grade-inputs.js";
-export * from "./onnx-session.js";
+export * from "./onnx-lanes.js";
+export {
+  type LoadedModel,
+  ONNX_DEVICES,
+  type OnnxDevice,
+  onnxGraphOpener,
+  onnxRuntimeVersion,
+} from "./onnx-session.js";
 export * from "./postprocess-inputs.js";
 export * from "./quantize-model.js";
 export * from "./write-outputs.js";

@@ -20,19 +20,18 @@ import type { InferenceSession } from "../session.js";
 /** Where the network runs. `webgpu` and `cuda` need a GPU, and ONNX Runtime's provider for it. */
 export type OnnxDevice = "cpu" | "webgpu" | "cuda";
 
-/** Devices of {@link openOnnxModel}, for help texts. */
+/** Devices of `openOnnxModel`, for help texts. */
 export const ONNX_DEVICES: readonly OnnxDevice[] = ["cpu", "webgpu", "cuda"];
 
 const DEVICE_NAMES: Readonly<Record<OnnxDevice, string>> = { cpu: "CPU", webgpu: "WebGPU", cuda: "CUDA" };
 
-/** Options of {@link openOnnxModel}. */
-export interface OnnxOptions {
-  /** Default `cpu`. */
-  readonly device?: OnnxDevice;
-  /** Threads inside an operator on the CPU, default all that the process may use. */
-  readonly threads?: number;
-  /** Windows per batch, default 1 on the CPU, where more gain nothing, and 8 elsewhere. */
-  readonly batch?: number;
+/** How one session of ONNX Runtime is made. */
+export interface LaneOptions {
+  readonly device: OnnxDevice;
+  /** Threads inside an operator on the CPU. */
+  readonly threads: number;
+  /** Windows per batch, unless the model fixes it. */
+  readonly batch: number;
 }
 
 /** A model ready to run, with what its file says. */
@@ -75,7 +74,8 @@ function reason(error: unknown): string {
   return (text.split("\n")[0] ?? "").replace(/^\/.* was false\. /, "").trim();
 }
 
-function wholeNumber(name: string, value: number, most: number): number {
+/** Checks a number of options. @throws UsageError */
+export function wholeNumber(name: string, value: number, most: number): number {
   if (!Number.isInteger(value) || value < 1 || value > most) {
     throw new UsageError(`${name}: expected a whole number from 1 to ${most}, received ${value}`);
   }
@@ -83,18 +83,16 @@ function wholeNumber(name: string, value: number, most: number): number {
 }
 
 /**
- * Opens a Renograde model: metadata from the file's own bytes, a session with one batch shape, all graph
- * optimisations, operators one after another.
+ * Opens a Renograde model in this thread: metadata from the file's own bytes, a session with one batch shape, all graph
+ * optimisations, operators one after another. A run blocks the thread.
  *
  * @throws FileAccessError when the file cannot be read
  * @throws FileFormatError when it is no ONNX file or truncated
  * @throws ModelError when it carries no Renograde metadata, or its inputs and outputs are others than they say
  * @throws EngineError when the device is not available
  */
-export async function openOnnxModel(path: string, options: OnnxOptions = {}): Promise<LoadedModel> {
-  const device = options.device ?? "cpu";
-  const threads = wholeNumber("threads", options.threads ?? availableParallelism(), 1024);
-  const batch = wholeNumber("batch", options.batch ?? (device === "cpu" ? 1 : 8), 1024);
+export async function openOnnxLane(path: string, options: LaneOptions): Promise<LoadedModel> {
+  const { device, threads, batch } = options;
   const bytes = await readFileBytes(path);
   const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
   const runtime = await loadRuntime();

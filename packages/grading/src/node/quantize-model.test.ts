@@ -9,7 +9,7 @@ import { inferMaps } from "../infer.js";
 import { positionImage } from "../testing/fake-model.js";
 import { smallModel } from "../testing/small-network.js";
 import { tinyModel } from "../testing/tiny-model.js";
-import { openOnnxModel } from "./onnx-session.js";
+import { openOnnxModel } from "./onnx-lanes.js";
 import { quantizeModel } from "./quantize-model.js";
 
 const folder = mkdtempSync(join(tmpdir(), "renograde-quantize-"));
