@@ -11,6 +11,7 @@ import { createRandom } from "@renograde/core";
 import {
   type Backend,
   createNetwork,
+  hoverLoss,
   type LossOptions,
   ReferenceBackend,
   type StateTensor,
@@ -85,6 +86,7 @@ function checkGradients(
   prepared: Prepared,
   groupOf: (name: string) => string,
   differentiable: readonly number[] = prepared.inputs.map((_, i) => i),
+  step = STEP,
 ): void {
   const gradients = torchGradients(prepared, differentiable);
   const values = valuesOf(prepared);
@@ -103,12 +105,12 @@ function checkGradients(
         new Map(
           [...values].map(([name, v]) => {
             const d = directions.get(name);
-            return [name, d ? v.map((x, i) => x + sign * STEP * d[i]!) : v];
+            return [name, d ? v.map((x, i) => x + sign * step * d[i]!) : v];
           }),
         ),
       );
     const above = moved(1);
-    const numeric = (above - moved(-1)) / (2 * STEP);
+    const numeric = (above - moved(-1)) / (2 * step);
     let analytic = 0;
     let size = 0;
     for (const [name, g] of members) {
@@ -135,6 +137,54 @@ describeTorch("gradients against finite differences", () => {
         (name) => name,
       );
     });
+  });
+
+  it.each(["own", "cross"] as const)("HoVer-Net's loss, slopes along the %s axis", (msgeAxis) => {
+    const program = <T>(F: Backend<T>, [np, hv, tp, binary, offsets, classes]: readonly T[]) => {
+      const outputs = { binaryLogits: np!, offsets: hv!, finalLogits: tp!, classStride: 1 } as const;
+      const targets = { binary: binary!, offsets: offsets!, classes: classes! };
+      return { y: hoverLoss(F, outputs, targets, 5, { msgeAxis }).total };
+    };
+    const [two, five, map] = [
+      [2, 2, 7, 6],
+      [2, 5, 7, 6],
+      [2, 7, 6],
+    ];
+    const prepared = prepare(program, [two!, two!, five!, map!, two!, map!]);
+    for (const [i, channels] of [
+      [3, 2],
+      [5, 5],
+    ] as const) {
+      const { data } = prepared.inputs[i]!;
+      data.set(data.map((v) => Math.floor(((v + 1) / 2) * channels)));
+    }
+    checkGradients(prepared, (name) => name, [0, 1, 2]);
+  });
+
+  it("HoVer-Net's loss, part by part", () => {
+    const network = createNetwork("hover-net", { width: 1 / 32, hoverWindow: 256 });
+    const program = <T>(F: Backend<T>, [x, binary, offsets, classes]: readonly T[]) => ({
+      y: network.loss(F, x!, { binary: binary!, offsets: offsets!, classes: classes! }).total,
+    });
+    const prepared = prepare(
+      program,
+      [
+        [1, 3, 96, 96],
+        [1, 4, 4],
+        [1, 2, 4, 4],
+        [1, 4, 4],
+      ],
+      [0, 1],
+    );
+    for (const [i, channels] of [
+      [1, 2],
+      [3, 5],
+    ] as const) {
+      const { data } = prepared.inputs[i]!;
+      data.set(data.map((v) => Math.floor(v * channels)));
+    }
+    // At this width some channels of the 50 layers hardly vary, and their norms magnify every step.
+    checkGradients(prepared, (key) => key.split(".")[0]!, [0], 1e-7);
   });
 
   describe("the training loss of a whole network, part by part", () => {

@@ -6,11 +6,14 @@
  */
 import {
   type Backend,
+  bottleneck,
   compositeConnection,
   convBnRelu,
   convOverUp2,
   decoderBlock,
+  denseBlock,
   globalContext,
+  preactBottleneck,
   residualBlock,
   simpleBlock,
 } from "@renograde/nn";
@@ -97,7 +100,31 @@ const residual = (
     }),
 });
 
-/** Every layer of spec/network.md §3, with each option that changes what it computes. */
+/** First unit (stride 2) and second unit of a group of ResNet-50, which differ in their shortcuts. */
+const bottlenecks: readonly Case[] = [true, false].flatMap((first) =>
+  (["symmetric", "tf-same"] as const).slice(first ? 0 : 1).flatMap((stridePadding) =>
+    Object.entries({ bottleneck, preactBottleneck }).map(
+      ([name, unit]): Case => ({
+        name: `${name}, ${first ? `first, stride 2, ${stridePadding}` : "second"}`,
+        inputs: [[2, 16, 6, 8]],
+        run: (F, [x]) =>
+          unit(F, x!, {
+            in: 16,
+            mid: 8,
+            out: first ? 24 : 16,
+            stride: first ? 2 : 1,
+            first,
+            stridePadding,
+            norm: {},
+            shortNorm: {},
+            cutBranch: false,
+          }),
+      }),
+    ),
+  ),
+);
+
+/** Every layer of spec/network.md §3 and spec/baselines.md, with each option that changes what it computes. */
 export const LAYERS: readonly Case[] = [
   {
     name: "BNR(Conv 7/1, valid)",
@@ -108,6 +135,23 @@ export const LAYERS: readonly Case[] = [
   residual("residual block without ReLU", 1, "symmetric", false),
   residual("residual block, stride 2", 2, "symmetric", true),
   residual("residual block, stride 2, tf-same", 2, "tf-same", true),
+  ...bottlenecks,
+  ...([3, 5] as const).map(
+    (kernel): Case => ({
+      name: `dense block, ${kernel}×${kernel}`,
+      inputs: [[2, 8, 14, 13]],
+      run: (F, [x]) =>
+        denseBlock(F, x!, {
+          in: 8,
+          units: 2,
+          mid: 16,
+          growth: 8,
+          kernel,
+          groups: 4,
+          init: { kind: "normal", fan: "out", gain: 2 },
+        }),
+    }),
+  ),
   { name: "global context", inputs: [[2, 24, 5, 4]], run: (F, [x]) => globalContext(F, x!, 24, "xavier") },
   {
     name: "simple block",

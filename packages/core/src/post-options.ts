@@ -4,8 +4,11 @@
  * @module
  */
 
-/** How instances are found: §3 (`watershed`: binary and distance map) or §6 (`components`: no distance map). */
-export type InstanceMethod = "watershed" | "components";
+/**
+ * How instances are found: §3 (`watershed`: binary and distance map), §6 (`components`: no distance map) or §7
+ * (`hover-net`: offset maps).
+ */
+export type InstanceMethod = "watershed" | "components" | "hover-net";
 
 /** Rule for equal keys in the flood, spec/postprocessing.md §3.1. */
 export type WatershedTies = "skimage-legacy" | "skimage-0.25.2" | "component";

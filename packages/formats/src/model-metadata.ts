@@ -18,12 +18,14 @@ export type OutputChannel =
   | { readonly kind: "class"; readonly id: number }
   | { readonly kind: "nucleus" }
   | { readonly kind: "distance" }
+  /** Offset from the nucleus' centre along x or y, −1…1 (HoVer-Net). */
+  | { readonly kind: "offset"; readonly axis: "x" | "y" }
   /** Softmax channel `id` of cross-category task 0 or 1. */
   | { readonly kind: "task"; readonly task: 0 | 1; readonly id: number };
 
 /** One output of the graph. */
 export interface ModelOutput {
-  /** `maps`: the 7 channels of spec/network.md §1. `tasks`: both task softmaxes, task 1 first. */
+  /** `maps`: the 7 channels of spec/network.md §1, or those other networks have. `tasks`: both task softmaxes, task 1 first. */
   readonly name: "maps" | "tasks";
   readonly channels: readonly OutputChannel[];
   /** Output pixels are this many image pixels wide: 1 for `maps`, 2 for `tasks`. */
@@ -190,6 +192,7 @@ const CHANNEL_FIELDS: Readonly<Record<string, Check>> = {
   class: object({ id: whole(0, 254) }),
   nucleus: object({}),
   distance: object({}),
+  offset: object({ axis: oneOf("x", "y") }),
   task: object({ task: oneOf(0, 1), id: whole(0, 254) }),
 };
 
@@ -227,7 +230,7 @@ const MODEL_CHECK = object({
   inputName: text,
   outputs: list(object({ name: oneOf("maps", "tasks"), channels: list(channel), stride: whole(1) })),
   post: object({
-    method: oneOf("watershed", "components"),
+    method: oneOf("watershed", "components", "hover-net"),
     h: whole(0, 255),
     threshold: whole(0, 255),
     minArea: whole(0),

@@ -23,6 +23,15 @@ export interface LossOptions {
   readonly lambdaMcf?: number;
   /** Adds a soft Dice term of weight 1 to each cross-entropy. Default false. */
   readonly dice?: boolean;
+  /** HoVer-Net: weight of the offsets' squared error. Default 2; the authors' PyTorch code has 1. */
+  readonly lambdaMse?: number;
+  /** HoVer-Net: weight of the squared error of the offsets' slopes. Default 1. */
+  readonly lambdaMsge?: number;
+  /**
+   * HoVer-Net: slopes along each map's own axis (default), or exchanged as both published codes compute them
+   * (spec/baselines.md §6).
+   */
+  readonly msgeAxis?: "own" | "cross";
 }
 
 /** The loss and its unweighted terms, all of shape `[]`. */

@@ -13,8 +13,10 @@ import { UsageError } from "@renograde/core";
  * - `binary`: 0 background, 1 nucleus, `[N, H, W]`
  * - `task1`, `task2`: ids of the two cross-category tasks, `[N, H, W]` (spec/network.md §10)
  * - `distance`: normalised distance in 0…1, `[N, 1, H, W]` (spec/training.md §3)
+ * - `offsets`: horizontal then vertical offset from the nucleus' centre, −1…1, 0 outside, `[N, 2, H, W]`
+ *   (spec/baselines.md §6)
  */
-export type TargetName = "classes" | "binary" | "task1" | "task2" | "distance";
+export type TargetName = "classes" | "binary" | "task1" | "task2" | "distance" | "offsets";
 
 /** Targets of one batch, by name. */
 export type Targets<T> = { readonly [Name in TargetName]?: T };

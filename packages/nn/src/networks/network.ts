@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type PostOptions, ShapeError } from "@renograde/core";
+import { type PostOptions, type Random, ShapeError } from "@renograde/core";
 import type { ModelOutput } from "@renograde/formats";
 import type { Backend } from "../backend.js";
 import type { Loss, LossOptions } from "../losses.js";
@@ -34,6 +34,8 @@ export interface TrainingOutputs<T> {
   readonly binaryLogits?: T;
   /** `[N, 1, H, W]`: in (0, 1), or in pixels (DIST). */
   readonly distance?: T;
+  /** `[N, 2, H, W]`, horizontal then vertical offset from the nucleus' centre, −1…1 (HoVer-Net). */
+  readonly offsets?: T;
   /** `[N, t1, H/classStride, W/classStride]` */
   readonly task1Logits?: T;
   /** `[N, t2, H/classStride, W/classStride]` */
@@ -50,6 +52,8 @@ export interface StepSettings {
   readonly freeze?: FreezeOptions;
   /** Epoch over all phases, from 1; some losses change with it. Default 1. */
   readonly epoch?: number;
+  /** Random numbers of this step alone, for dropout and sampling; without them nothing is left to chance. */
+  readonly random?: Random;
 }
 
 /** What grading reads. */

@@ -17,6 +17,8 @@ describe("presets (spec/network.md §13)", () => {
       compositeRelu: true,
       auxBlock: "simple",
       aux100x: "decimate",
+      backbone: "preact",
+      hoverWindow: 270,
       width: 1,
     });
     expect(resolveNetOptions()).toEqual(resolveNetOptions({ preset: "paper" }));

@@ -1,5 +1,5 @@
 /**
- * Options of the CHR-Net family (`net.*`) and the two presets (spec/network.md §13, §14).
+ * Options of the networks (`net.*`) and the two presets (spec/network.md §13, §14).
  *
  * @module
  */
@@ -7,6 +7,7 @@ import { type ClassScheme, RCC_CLASSES, UsageError, validateClassScheme } from "
 import type { StridePadding } from "../layers/conv.js";
 import type { GcInit } from "../layers/global-context.js";
 import type { Rewrite } from "../layers/up-conv.js";
+import type { ResNet50Kind } from "./resnet50.js";
 
 /** `paper`: the publication's text; `reference`: the structure of the authors' code. */
 export type Preset = "paper" | "reference";
@@ -34,6 +35,10 @@ export interface ResolvedNetOptions {
   readonly auxBlock: "simple" | "res";
   /** How the 100x image is made: every 4th pixel, or means of 4×4 blocks (§7). */
   readonly aux100x: "decimate" | "area";
+  /** ResNet-50 of U-Net and HoVer-Net: pre-activation, or torchvision's (spec/baselines.md §2). */
+  readonly backbone: ResNet50Kind;
+  /** Input side of HoVer-Net: 270 to 80, 350 to 160, or 256 to 164 with 3×3 decoders, "fast" (spec/baselines.md §6). */
+  readonly hoverWindow: 270 | 350 | 256;
   /** Channel multiplier, > 0 (§11). */
   readonly width: number;
   /** Classes and the two cross-category tasks (§10). */
@@ -57,6 +62,8 @@ const PAPER: ResolvedNetOptions = {
   compositeRelu: true,
   auxBlock: "simple",
   aux100x: "decimate",
+  backbone: "preact",
+  hoverWindow: 270,
   width: 1,
   classes: RCC_CLASSES,
   rewrite: "split",
@@ -88,6 +95,8 @@ const CHOICES: { readonly [K in keyof ResolvedNetOptions]?: readonly ResolvedNet
   compositeRelu: [true, false],
   auxBlock: ["simple", "res"],
   aux100x: ["decimate", "area"],
+  backbone: ["preact", "torchvision"],
+  hoverWindow: [270, 350, 256],
   rewrite: ["none", "reorder", "split", "full"],
 };
 

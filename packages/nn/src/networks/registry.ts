@@ -6,6 +6,7 @@
 import { UsageError } from "@renograde/core";
 import { createChrNetwork } from "./chr-family.js";
 import { type ChrForward, chrNet, mhr, mhrUDist, shr } from "./chr-net.js";
+import { createHoverNet } from "./hover-net.js";
 import type { Network } from "./network.js";
 import { type NetOptions, resolveNetOptions } from "./options.js";
 
@@ -54,6 +55,11 @@ export const networks: ReadonlyMap<string, NetworkDefinition> = new Map(
       tasks: false,
       distance: false,
     }),
+    {
+      name: "hover-net",
+      title: "HoVer-Net, Graham et al., Medical Image Analysis 2019",
+      create: (options?: NetOptions) => createHoverNet("hover-net", resolveNetOptions(options)),
+    },
   ].map((definition) => [definition.name, definition]),
 );
 

@@ -169,8 +169,10 @@ describe("shape errors", () => {
 });
 
 describe("registry", () => {
-  it("lists the networks of this family", () => {
-    expect([...networks.keys()]).toEqual(["chr-net", "mhr-udist", "mhr", "shr"]);
+  it("lists CHR-Net and its ablations first, then the other networks", () => {
+    const names = [...networks.keys()];
+    expect(names.slice(0, 4)).toEqual(["chr-net", "mhr-udist", "mhr", "shr"]);
+    expect(names).toContain("hover-net");
   });
   it("names the known ones for an unknown name", () => {
     expect(() => createNetwork("chrnet")).toThrow(/unknown network "chrnet"; known are chr-net, /);

@@ -14,9 +14,9 @@ import { AUGMENTATION_PRESETS } from "../augmentation/plan.js";
 const net = z
   .strictObject({
     network: z
-      .enum(["chr-net", "shr", "mhr", "mhr-udist"])
+      .enum(["chr-net", "shr", "mhr", "mhr-udist", "hover-net"])
       .default("chr-net")
-      .describe("architecture: CHR-Net or an ablation of Table 2"),
+      .describe("architecture: CHR-Net, an ablation of Table 2, or another network of Table 1"),
     width: z
       .number()
       .min(0.01)
@@ -60,6 +60,18 @@ const net = z
       .enum(["symmetric", "tf-same"])
       .default("symmetric")
       .describe("padding of stride-2 convolutions (§2)"),
+    backbone: z
+      .enum(["preact", "torchvision"])
+      .default("preact")
+      .describe(
+        "ResNet-50 of U-Net and HoVer-Net: pre-activation, or torchvision's (spec/baselines.md §2); a file of weights fits one of them",
+      ),
+    hoverWindow: z
+      .union([z.literal(270), z.literal(350), z.literal(256)])
+      .default(270)
+      .describe(
+        "input of HoVer-Net, px: 270 gives 80, 350 gives 160, 256 gives 164 with 3x3 decoders (spec/baselines.md §6)",
+      ),
   })
   .prefault({});
 
@@ -72,6 +84,14 @@ const loss = z
     lambdaMc2: weight("weight of the cross-entropy of task 2, λ_mc2").default(1),
     lambdaMcf: weight("weight of the cross-entropy of the fused output, λ_mcf").default(1),
     dice: z.boolean().default(false).describe("add soft Dice to each softmax output (spec/training.md §1)"),
+    lambdaMse: weight("HoVer-Net: weight of the offsets' squared error; its PyTorch code has 1").default(2),
+    lambdaMsge: weight("HoVer-Net: weight of the squared error of the offsets' slopes").default(1),
+    msgeAxis: z
+      .enum(["own", "cross"])
+      .default("own")
+      .describe(
+        "HoVer-Net: slopes along each map's own axis, or exchanged as the published code has them (spec/baselines.md §6)",
+      ),
   })
   .prefault({});
 
@@ -311,10 +331,10 @@ const split = z
 const post = z
   .strictObject({
     method: z
-      .enum(["watershed", "components"])
+      .enum(["watershed", "components", "hover-net"])
       .nullable()
       .default(null)
-      .describe("how nuclei are separated; null = what fits the network (spec/postprocessing.md §3, §6)"),
+      .describe("how nuclei are separated; null = what fits the network (spec/postprocessing.md §3, §6, §7)"),
     h: z
       .int()
       .min(0)
@@ -335,8 +355,9 @@ const post = z
       .describe("nuclei of at most this many pixels are removed"),
     voteBackground: z
       .boolean()
-      .default(DEFAULT_POST_OPTIONS.voteBackground)
-      .describe("background takes part in a nucleus' vote"),
+      .nullable()
+      .default(null)
+      .describe("background takes part in a nucleus' vote; null = what fits the network"),
     keepUnmarked: z
       .boolean()
       .default(DEFAULT_POST_OPTIONS.keepUnmarked)

@@ -72,10 +72,15 @@ export function networkOf(config: TrainConfig, classes: ClassScheme): Network {
   return createNetwork(network, { ...net, preset: config.preset, classes });
 }
 
-/** Constants of post-processing: those of the run, with the network's own method and dilation where left open. */
+/** Constants of post-processing: those of the run, the network's own where left open. */
 export function postOptionsOf(config: TrainConfig, network: Network): PostOptions {
-  const { method, dilate, ...rest } = config.post;
-  return { ...rest, method: method ?? network.post.method, dilate: dilate ?? network.post.dilate };
+  const { method, dilate, voteBackground, ...rest } = config.post;
+  return {
+    ...rest,
+    method: method ?? network.post.method,
+    dilate: dilate ?? network.post.dilate,
+    voteBackground: voteBackground ?? network.post.voteBackground,
+  };
 }
 
 /**
