@@ -104,7 +104,7 @@ describe("init.encoder", () => {
     const path = join(folder, "other.pth");
     await writeFile(path, fixture("zip.pth"));
     await expect(initialWeights(configOf(`init.encoder=${path}`), RCC_CLASSES)).rejects.toThrow(
-      /other\.pth: holds no ResNet-34 \(its tensors are 0\.weight, 1\.weight, 1\.bias, …\); give torchvision's/,
+      /other\.pth: does not hold the encoder of chr-net \(its tensors are 0\.weight, 1\.weight, 1\.bias, …\); expected torchvision ResNet-34 or/,
     );
   });
 });
@@ -192,7 +192,7 @@ describe("configuration", () => {
 
   it("wants one source at a time", () => {
     expect(() => configOf("init.encoder=a.pth", "init.from=runs/b")).toThrow(
-      /init\.from: expected one of init\.encoder, init\.from at a time/,
+      /expected one of init\.encoder, init\.from at a time/,
     );
   });
 });

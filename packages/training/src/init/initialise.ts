@@ -17,6 +17,13 @@ import {
 import type { TrainConfig } from "../config/schema.js";
 import { networkOf } from "../loop/engine.js";
 import { foldNormalisation } from "./fold-normalisation.js";
+import {
+  HOVER_NET_TENSORPACK,
+  HOVER_NET_TORCH,
+  HOVER_PREACT50,
+  TENSORPACK_PREACT50,
+  TORCHVISION_RESNET50,
+} from "./hover-net-families.js";
 import { readWeights, recordOf, type WeightsRecord } from "./read-weights.js";
 import { familyOf, translate } from "./translate.js";
 import { warmStart } from "./warm-start.js";
@@ -64,6 +71,9 @@ const AUTHORS_OPTIONS = [
   "aux100x",
 ] as const;
 
+/** The same for HoVer-Net. */
+const HOVER_OPTIONS = ["stridePadding", "backbone"] as const;
+
 /** Our own names, as safetensors files and checkpoints have them. */
 const OWN: WeightFamily = {
   title: "Renograde's own naming",
@@ -106,21 +116,30 @@ function describe(
   return { option, ...weights, ...facts, tensors: state.size, values };
 }
 
+/** Families that may fill the encoder of a network with these parameters. */
+function encoderFamilies(specs: readonly ParameterSpec[]): readonly WeightFamily[] {
+  const names = new Set(specs.map((spec) => spec.name));
+  if (names.has("encoder.group0.bnlast.weight")) return [TENSORPACK_PREACT50, HOVER_PREACT50];
+  if (names.has("encoder.group0.block0.bn3.weight")) return [TORCHVISION_RESNET50];
+  return names.has("encoder.group0.block0.bn2.weight") ? [TORCHVISION_RESNET34, TENSORPACK_RESNET34] : [];
+}
+
 async function encoderWeights(path: string, network: Network, config: TrainConfig): Promise<InitialWeights> {
-  if (!CHR_FAMILY.has(network.name)) {
+  const specs = declareParameters(network).filter((spec) => spec.name.startsWith("encoder."));
+  const families = encoderFamilies(specs);
+  if (families.length === 0) {
     throw new UsageError(
-      `init.encoder: weights for the encoder of ${network.name} are not known; leave it out`,
+      `init.encoder: ${network.name} has no encoder that pretrained weights are known for; leave it out`,
     );
   }
   requireFullWidth("init.encoder", config.net.width);
   const weights = await readWeights(path);
-  const family = familyOf(weights, [TORCHVISION_RESNET34, TENSORPACK_RESNET34]);
+  const family = familyOf(weights, families);
   if (family === undefined) {
     throw new DataError(
-      `${path}: holds no ResNet-34 (${describeNames(weights.tensors)}); give torchvision's resnet34 .pth or .safetensors, or tensorpack's ImageNet-ResNet34.npz`,
+      `${path}: does not hold the encoder of ${network.name} (${describeNames(weights.tensors)}); expected ${families.map((f) => f.title).join(" or ")}`,
     );
   }
-  const specs = declareParameters(network).filter((spec) => spec.name.startsWith("encoder."));
   const { state: loaded } = await translate(weights, family, specs);
   const fold = config.init.foldImagenetNorm;
   const state = fold ? foldNormalisation(loaded, family.colors) : loaded;
@@ -136,9 +155,9 @@ async function encoderWeights(path: string, network: Network, config: TrainConfi
 async function allWeights(path: string, network: Network, classes: ClassScheme): Promise<InitialWeights> {
   const weights = await readWeights(path);
   const specs = declareParameters(network);
-  const authors = CHR_FAMILY.has(network.name) ? familyOf(weights, [authorsFamily(network.name)]) : undefined;
-  if (authors !== undefined) requireAuthorsSettings(path, network, classes);
-  const family = authors ?? OWN;
+  const foreign = familyOf(weights, wholeFamilies(network));
+  if (foreign !== undefined) requireSettings(path, network, classes);
+  const family = foreign ?? OWN;
   const { state } = await translate(weights, family, specs);
   const record = describe("init.weights", recordOf(weights), state, {
     family: family.title,
@@ -187,21 +206,30 @@ function requireFullWidth(option: string, width: number): void {
   );
 }
 
-/** The authors' weights mean something only in the structure and with the classes they were trained with. */
-function requireAuthorsSettings(path: string, network: Network, classes: ClassScheme): void {
+/** Families that may fill a whole network. */
+function wholeFamilies(network: Network): readonly WeightFamily[] {
+  if (CHR_FAMILY.has(network.name)) return [authorsFamily(network.name)];
+  return network.name === "hover-net" ? [HOVER_NET_TORCH, HOVER_NET_TENSORPACK] : [];
+}
+
+/** Published weights mean something only in the structure and with the classes they were trained with. */
+function requireSettings(path: string, network: Network, classes: ClassScheme): void {
   const options: Readonly<Record<string, unknown>> = { ...network.options };
-  const wrong = AUTHORS_OPTIONS.filter((key) => options[key] !== NET_PRESETS.reference[key]);
+  const isChr = CHR_FAMILY.has(network.name);
+  const wrong = (isChr ? AUTHORS_OPTIONS : HOVER_OPTIONS).filter(
+    (key) => options[key] !== NET_PRESETS.reference[key],
+  );
   if (wrong.length > 0) {
     throw new UsageError(
-      `${path}: weights in the authors' naming need preset: reference; net.${wrong.join(", net.")} differ from it`,
+      `${path}: weights in their authors' naming need preset: reference; net.${wrong.join(", net.")} differ from it`,
     );
   }
   const same =
     classes.classes.length === RCC_CLASSES.classes.length &&
     RCC_CLASSES.tasks.every((task, t) => task.merge.join() === classes.tasks[t]!.merge.join());
-  if (!same) {
+  if (isChr && !same) {
     throw new UsageError(
-      `${path}: weights in the authors' naming have the classes ${RCC_CLASSES.classes.map((c) => c.name).join(", ")}; received ${classes.classes.map((c) => c.name).join(", ")}`,
+      `${path}: weights in their authors' naming have the classes ${RCC_CLASSES.classes.map((c) => c.name).join(", ")}; received ${classes.classes.map((c) => c.name).join(", ")}`,
     );
   }
 }

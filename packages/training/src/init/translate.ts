@@ -26,8 +26,13 @@ export function familyOf(
   return families.find((family) => family.marks.every((mark) => names.has(mark)));
 }
 
-/** TensorFlow's names may end with the number of an output. */
-const plainName = (name: string): string => name.replace(/:0$/, "");
+/**
+ * TensorFlow's names may end with the number of an output; HoVer-Net's later PyTorch files write `conv0./.weight` and
+ * `conv1/bn.weight` for what the earlier ones call `conv0.conv.weight` and `conv1_bn.weight`.
+ */
+function plainName(name: string): string {
+  return name.replace(/:0$/, "").replace("./.", ".conv.").replace("/bn.", "_bn.");
+}
 
 /**
  * Fills every parameter and buffer the family holds.

@@ -22,7 +22,7 @@ export interface WeightFamily {
 }
 
 /** Suffixes of a batch norm in tensorpack. */
-const TENSORPACK_NORM: Readonly<Record<string, string>> = {
+export const TENSORPACK_NORM: Readonly<Record<string, string>> = {
   weight: "bn/gamma",
   bias: "bn/beta",
   running_mean: "bn/mean/EMA",
@@ -84,7 +84,7 @@ function tensorpackEncoder(ours: string): string | null {
 }
 
 /** Optimiser slots, counters and summaries that tensorpack saves with the weights. */
-function isTensorpackExtra(theirs: string): boolean {
+export function isTensorpackExtra(theirs: string): boolean {
   return (
     /\/Adam(_1)?$|\/Momentum$/.test(theirs) ||
     /^(global_step|learning_rate|beta[12]_power|param[1-5])$/.test(theirs) ||
