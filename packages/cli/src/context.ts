@@ -13,8 +13,8 @@ export interface Context {
   readonly progress: Progress;
   /** Prints results to standard output, with a line break. */
   print(text: string): void;
-  /** Status the process ends with when nothing is thrown; commands set 1 when some inputs failed. */
-  exitCode: 0 | 1;
+  /** Status the process ends with when nothing is thrown: 1 when some inputs failed, or that of a process it ran. */
+  exitCode: number;
 }
 
 /** Value of `--json [FILE]`: absent, to standard output, or to a file. */

@@ -167,10 +167,15 @@ export class ProcessGroup {
     }
   }
 
+  /** NCCL knows no tensors in main memory. */
+  #groupOf(value: Tensor): number {
+    return value.device === "cpu" ? this.#control : this.#sums;
+  }
+
   /** Starts the sum of a tensor over all ranks, in place; it must not be used before the end. */
   allreduce(value: Tensor): Work {
     const addon = this.#native;
-    const work = this.run(() => addon.groupSum(this.#sums, value.handle));
+    const work = this.run(() => addon.groupSum(this.#groupOf(value), value.handle));
     return {
       get done() {
         return addon.workDone(work);
@@ -192,12 +197,12 @@ export class ProcessGroup {
 
   /** Overwrites a tensor with that of rank `root`. */
   broadcast(value: Tensor, root = 0): void {
-    this.run(() => this.#native.groupBroadcast(this.#sums, value.handle, root));
+    this.run(() => this.#native.groupBroadcast(this.#groupOf(value), value.handle, root));
   }
 
   /** The tensors of all ranks, of one shape, by rank; in main memory unless NCCL carries them. */
   allgather(value: Tensor): Tensor[] {
-    return this.run(() => this.#native.groupGather(this.#sums, value.handle)).map(
+    return this.run(() => this.#native.groupGather(this.#groupOf(value), value.handle)).map(
       (handle) => new Tensor(handle),
     );
   }

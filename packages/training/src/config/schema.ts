@@ -271,6 +271,12 @@ const train = z
       .describe(
         "threads that read and augment samples ahead of the device; null = processors - 1, at least 1; 0 = the main thread does it. No effect on the result",
       ),
+    processTimeoutS: z
+      .number()
+      .min(1)
+      .max(86_400)
+      .default(300)
+      .describe("how long one of several processes waits for the others before the run ends, s"),
     validBatch: z.int().min(1).max(1024).default(8).describe("patches per validation batch"),
     validEvery: z
       .int()

@@ -29,6 +29,7 @@ import {
   tidy,
 } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
+import type { Team } from "../distributed/team.js";
 import { type Batch, targetPart } from "../targets/batch.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
 
@@ -44,6 +45,8 @@ export interface StepPlan {
   /** Over all phases, from 1. */
   readonly epoch: number;
   readonly freeze: FreezeOptions;
+  /** Where the patches lie in the batch of all processes, and how many that has. Default: they are the batch. */
+  readonly within?: { readonly first: number; readonly count: number };
 }
 
 /** A network under training. */
@@ -61,6 +64,8 @@ export interface TrainingEngine {
   /** Exact copies of parameters, buffers and optimiser. */
   state(): { readonly network: StateDict; readonly adam: AdamState };
   load(state: { readonly network: StateDict; readonly adam: AdamState }): void;
+  /** Gives every process of a team the weights and running statistics of rank 0. */
+  synchronise(): void;
   /** Starts the optimiser afresh (`optim.carryOver: false`). */
   resetOptimiser(): void;
   dispose(): void;
@@ -91,8 +96,17 @@ function partSize(count: number, { accumulate, bnGroup }: TrainConfig["train"]):
   return Math.min(Math.ceil(count / accumulate), bnGroup > 0 ? bnGroup : count);
 }
 
-/** Starts a network with fresh weights of `train.seed`. @throws MissingDependencyError without libtorch */
-export function createEngine(config: TrainConfig, classes: ClassScheme): TrainingEngine {
+/**
+ * Starts a network with fresh weights of `train.seed`.
+ *
+ * @param team - the processes that take every step together; null: this one alone
+ * @throws MissingDependencyError without libtorch
+ */
+export function createEngine(
+  config: TrainConfig,
+  classes: ClassScheme,
+  team: Team | null = null,
+): TrainingEngine {
   const network = networkOf(config, classes);
   const device = config.train.device as Device;
   const store = new ParameterStore(declareParameters(network), config.train.seed, { device });
@@ -149,16 +163,19 @@ export function createEngine(config: TrainConfig, classes: ClassScheme): Trainin
       const terms: Record<string, number> = {};
       for (let from = 0; from < count; from += size) {
         const to = Math.min(from + size, count);
-        const share = (to - from) / count;
+        const share = (to - from) / (plan.within?.count ?? count);
+        // The last part completes the gradients.
+        if (to === count) team?.expectGradients(store.trained());
         const part = accumulate(batch, from, to, share, plan);
         total += part.total * share;
         for (const [name, value] of Object.entries(part.terms)) {
           terms[name] = (terms[name] ?? 0) + value * share;
         }
       }
-      if (Number.isFinite(total)) adam.step(plan.lr);
+      const losses = team?.sumGradients(store.trained(), { total, terms }) ?? { total, terms };
+      if (Number.isFinite(losses.total)) adam.step(plan.lr);
       adam.zeroGrad();
-      return { total, terms };
+      return losses;
     },
     predict(batch, count) {
       return tidy(() =>
@@ -170,6 +187,7 @@ export function createEngine(config: TrainConfig, classes: ClassScheme): Trainin
       store.load(state.network, "checkpoint");
       adam.load(state.adam);
     },
+    synchronise: () => team?.synchronise(store),
     resetOptimiser: () => adam.dispose(),
     dispose() {
       adam.dispose();

@@ -8,12 +8,13 @@ import { basename, resolve } from "node:path";
 import { DataError, throwIfAborted, UsageError } from "@renograde/core";
 import { declareParameters, elements } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
-import { loadTorch, setThreads } from "@renograde/torch";
+import { type Device, loadTorch, setThreads } from "@renograde/torch";
 import { formatConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
 import { openDataset } from "../datasets/open-dataset.js";
 import { type Split, splitDataset } from "../datasets/split.js";
+import { joinTeam, placedDevice, type Team } from "../distributed/team.js";
 import { type InitRecord, initialWeights, withInitialWeights } from "../init/initialise.js";
 import { openPatchSource, type PatchSource } from "../targets/patch-source.js";
 import { openSamplePool, type SamplePool, sampleWorkers } from "../targets/sample-pool.js";
@@ -27,6 +28,7 @@ import {
   runPaths,
   writeRunInfo,
 } from "./run-folder.js";
+import { planEpochs } from "./schedule.js";
 import type { TrainOptions } from "./train.js";
 
 /** The parts of a run. */
@@ -36,6 +38,8 @@ export interface OpenRun {
   /** Makes the samples of both; closed at the end of the run. */
   readonly pool: SamplePool;
   readonly engine: TrainingEngine;
+  /** The processes that train together; null where this is the only one. */
+  readonly team: Team | null;
   /** The encoder has pretrained weights, so that phases with `freeze` freeze it. */
   readonly pretrained: boolean;
   /** Weights the run started with; null when all were fresh. */
@@ -74,6 +78,12 @@ async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<
     }
     return;
   }
+  const { processes = 1 } = await readRunInfo(options.runDir);
+  if (processes !== (options.place?.size ?? 1)) {
+    throw new UsageError(
+      `${options.runDir}: was started with ${processes} process${processes > 1 ? "es" : ""}, now there ${options.place ? `are ${options.place.size}` : "is one"}; resume with as many (--processes ${processes}) or start a new run`,
+    );
+  }
   const different = fixedDifferences(await readRunConfig(options.runDir), options.config);
   if (different.length > 0) {
     throw new UsageError(
@@ -90,14 +100,26 @@ async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<
 export async function openRun(options: TrainOptions, resumed: boolean): Promise<OpenRun> {
   const { config, dataDir } = options;
   await checkRunFolder(options, resumed);
-  const engineName = prepareTorch(config);
+  const device = placedDevice(config.train.device, options.place);
+  const engineName = prepareTorch({ ...config, train: { ...config.train, device } });
   const dataset = await openDataset(dataDir, { classMap: config.data.classMap });
   const split = await splitDataset(dataset, config.split);
   if (split.train.length === 0) throw new DataError(`${dataDir}: no images to train on (${split.origin})`);
   const pool = openSamplePool(dataset, config, sampleWorkers(config.train.workers));
+  let team: Team | null = null;
   try {
-    return await openParts(options, { engineName, dataset, split, pool, resumed });
+    if (options.place) {
+      const timeoutMs = config.train.processTimeoutS * 1000;
+      team = await joinTeam({
+        place: options.place,
+        timeoutMs,
+        device: device as Device,
+        signal: options.signal,
+      });
+    }
+    return await openParts(options, { engineName, device, dataset, split, pool, resumed, team });
   } catch (error) {
+    team?.leave();
     await pool.close();
     throw error;
   }
@@ -108,13 +130,15 @@ async function openParts(
   { config, dataDir, runDir, signal, onProgress }: TrainOptions,
   found: {
     readonly engineName: string;
+    readonly device: string;
     readonly dataset: Dataset;
     readonly split: Split;
     readonly pool: SamplePool;
     readonly resumed: boolean;
+    readonly team: Team | null;
   },
 ): Promise<OpenRun> {
-  const { engineName, dataset, split, pool, resumed } = found;
+  const { engineName, device, dataset, split, pool, resumed, team } = found;
   const total = split.train.length + split.valid.length;
   const tell = onProgress ?? (() => undefined);
   const hooks = (before: number) => ({
@@ -127,6 +151,15 @@ async function openParts(
   const init = resumed ? ((await readRunInfo(runDir)).init ?? null) : (initial?.record ?? null);
   for (const message of initial?.notes ?? []) tell({ kind: "warning", message });
   const train = await openPatchSource(dataset, split.train, config, pool, hooks(0));
+  const smallest = Math.min(
+    train.length,
+    ...planEpochs(config.train.phases, config.train.batch).map((e) => e.batch),
+  );
+  if (team !== null && smallest < team.size) {
+    throw new UsageError(
+      `train.batch: ${team.size} processes cannot share a batch of ${smallest}; raise it or start fewer processes`,
+    );
+  }
   const valid = await openPatchSource(dataset, split.valid, config, pool, hooks(split.train.length));
   if (valid.length === 0) {
     tell({
@@ -135,7 +168,8 @@ async function openParts(
     });
   }
   const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid]);
-  const engine = createEngine(config, dataset.classes);
+  const placed = { ...config, train: { ...config.train, device } };
+  const engine = createEngine(placed, dataset.classes, team);
   if (initial !== null) {
     const { network, adam } = engine.state();
     engine.load({ network: withInitialWeights(network, initial), adam });
@@ -143,25 +177,28 @@ async function openParts(
   const specs = declareParameters(engine.network).filter((spec) => spec.role === "parameter");
   const parameters = specs.reduce((sum, spec) => sum + elements(spec.shape), 0);
   const names = (list: readonly number[]) => list.map((index) => dataset.entries[index]!.name);
-  await writeFileAtomic(runPaths(runDir).config, formatConfig(config));
-  await writeRunInfo(runDir, {
-    format: 1,
-    renogradeVersion: packageVersion(),
-    engine: engineName,
-    network: config.net.network,
-    parameters,
-    classes: dataset.classes,
-    data: {
-      name: basename(resolve(dataDir)),
-      synthetic: dataset.synthetic,
-      layout: dataset.layout,
-      fingerprint,
-    },
-    split,
-    images: { train: names(split.train), valid: names(split.valid) },
-    patches: { train: train.length, valid: valid.length },
-    init,
-  });
+  if (team?.leads ?? true) {
+    await writeFileAtomic(runPaths(runDir).config, formatConfig(config));
+    await writeRunInfo(runDir, {
+      format: 1,
+      renogradeVersion: packageVersion(),
+      engine: engineName,
+      network: config.net.network,
+      parameters,
+      classes: dataset.classes,
+      data: {
+        name: basename(resolve(dataDir)),
+        synthetic: dataset.synthetic,
+        layout: dataset.layout,
+        fingerprint,
+      },
+      split,
+      images: { train: names(split.train), valid: names(split.valid) },
+      patches: { train: train.length, valid: valid.length },
+      ...(team === null ? {} : { processes: team.size }),
+      init,
+    });
+  }
   const pretrained = init !== null;
   if (!pretrained && config.train.phases.some((phase) => phase.freeze)) {
     tell({
@@ -170,5 +207,5 @@ async function openParts(
         "the encoder has no pretrained weights, so no phase freezes it (train.phases[].freeze); give them with init.encoder",
     });
   }
-  return { train, valid, pool, engine, pretrained, init, parameters, fingerprint };
+  return { train, valid, pool, engine, team, pretrained, init, parameters, fingerprint };
 }

@@ -57,6 +57,8 @@ export interface RunInfo {
   /** Image names per set, as the split's indices mean them. */
   readonly images: { readonly train: readonly string[]; readonly valid: readonly string[] };
   readonly patches: { readonly train: number; readonly valid: number };
+  /** Processes that train together; absent where it is one. */
+  readonly processes?: number;
   /** Weights the run started with (`init.*`); null when all were fresh, absent in runs before 0.2. */
   readonly init?: InitRecord | null;
 }
@@ -94,6 +96,7 @@ const FREE_OPTIONS = new Set([
   "train.device",
   "train.threads",
   "train.workers",
+  "train.processTimeoutS",
   "train.validBatch",
   "train.validEvery",
   "train.saveEvery",

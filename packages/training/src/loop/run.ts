@@ -9,6 +9,7 @@ import { encodeSafetensors, type SafetensorSource } from "@renograde/formats";
 import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
+import type { Team } from "../distributed/team.js";
 import { type Batch, samplePlan } from "../targets/batch.js";
 import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from "../targets/batch-feed.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
@@ -48,6 +49,8 @@ export class Run {
   readonly paths: RunPaths;
   readonly open: OpenRun;
   readonly engine: TrainingEngine;
+  /** The processes of the run; null where this is the only one. Rank 0 alone writes, validates and decides. */
+  readonly team: Team | null;
   readonly epochs: readonly EpochPlan[];
   readonly pace = createPace();
   readonly startedMs = performance.now();
@@ -59,6 +62,7 @@ export class Run {
     this.paths = runPaths(options.runDir);
     this.open = open;
     this.engine = open.engine;
+    this.team = open.team;
     this.epochs = planEpochs(this.config.train.phases, this.config.train.batch);
     this.state = {
       format: 1,
@@ -96,6 +100,16 @@ export class Run {
     this.options.onProgress?.(event);
   }
 
+  /** Whether this process writes the files of the run. */
+  get leads(): boolean {
+    return this.team?.leads ?? true;
+  }
+
+  /** Whether to stop before the next step; all processes of a run decide alike. */
+  get mustStop(): boolean {
+    return this.team?.mustStop ?? this.options.signal?.aborted ?? false;
+  }
+
   /** Whether an epoch ends with a validation: every `train.validEvery`, and the last. */
   isValidated(epoch: number): boolean {
     return (
@@ -121,11 +135,12 @@ export class Run {
     }
     this.engine.load(checkpoint);
     this.state = { ...run, lossSums: { ...run.lossSums }, configHash: this.state.configHash };
-    await truncateLog(this.paths.log, run.step, run.epoch);
+    if (this.leads) await truncateLog(this.paths.log, run.step, run.epoch);
   }
 
   /** Writes a checkpoint of the present state. */
   async save(which: "last" | "best"): Promise<void> {
+    if (!this.leads) return;
     const { network, adam } = this.engine.state();
     const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
     await writeCheckpoint(this.paths[which], { run, network, adam });
@@ -157,11 +172,11 @@ export class Run {
   /** Runs the steps and epochs that are left. */
   async loop(): Promise<void> {
     const { train } = this.config;
-    const largest = Math.max(...this.epochs.map((plan) => plan.batch));
+    const largest = Math.min(Math.max(...this.epochs.map((plan) => plan.batch)), this.open.train.length);
     const feed = feedBatches(
       this.open.train,
       this.requests(),
-      Math.min(largest, this.open.train.length),
+      Math.ceil(largest / (this.team?.size ?? 1)),
       samplePlan(this.engine.network, this.config.data),
     );
     while (this.state.epoch < this.epochs.length) {
@@ -173,10 +188,15 @@ export class Run {
       const freeze = this.freezeOf(plan);
       let window = { sums: {} as LossSums, steps: 0, stepMs: 0, waitMs: 0 };
       while (this.state.stepInEpoch < steps) {
-        if (this.options.signal?.aborted) await this.saveAndStop();
+        if (this.mustStop) await this.saveAndStop();
         const startedMs = performance.now();
         const { batch, samples, waitMs } = await this.nextBatch(feed);
-        const losses = this.engine.step(batch, samples.length, { lr: plan.lr, epoch: plan.epoch, freeze });
+        const losses = this.engine.step(batch, samples.length, {
+          lr: plan.lr,
+          epoch: plan.epoch,
+          freeze,
+          ...(this.team === null ? {} : { within: this.team.within(plan.batch, this.open.train.length) }),
+        });
         if (!Number.isFinite(losses.total))
           await this.stopOnBadLoss(batch, samples, losses.total, plan.epoch);
         const stepMs = performance.now() - startedMs;
@@ -207,14 +227,15 @@ export class Run {
     }
   }
 
-  /** The batches of the steps that are left, in order. */
+  /** The batches of the steps that are left, in order, or this process' share of each. */
   *requests(): Generator<BatchRequest> {
     const { seed } = this.config.train;
     let { stepInEpoch } = this.state;
     for (const plan of this.epochs.slice(this.state.epoch)) {
       const batches = planBatches(seed, plan.epoch, this.open.train.length, plan.batch);
       for (const samples of batches.slice(stepInEpoch)) {
-        yield { samples, variation: { seed, epoch: plan.epoch } };
+        const mine = this.team?.share(samples) ?? samples;
+        yield { samples: mine, variation: { seed, epoch: plan.epoch } };
       }
       stepInEpoch = 0;
     }
@@ -232,6 +253,10 @@ export class Run {
 
   /** Ends an epoch: validation where it is due, log, checkpoints. */
   async finishEpoch(plan: EpochPlan): Promise<void> {
+    if (!this.leads) {
+      await this.followEpoch(plan);
+      return;
+    }
     const scores = this.isValidated(plan.epoch) ? await this.validateEpoch(plan.epoch) : null;
     const losses = meanLosses(this.state.lossSums, this.stepsOf(plan));
     let isBest = false;
@@ -268,6 +293,16 @@ export class Run {
     });
   }
 
+  /** Ends an epoch where rank 0 validates and writes: waits for its validation. */
+  async followEpoch(plan: EpochPlan): Promise<void> {
+    if (this.isValidated(plan.epoch) && (await this.team?.awaitLeader(plan.epoch)) === false) {
+      await this.saveAndStop();
+    }
+    this.state.epoch = plan.epoch;
+    this.state.stepInEpoch = 0;
+    this.state.lossSums = {};
+  }
+
   /** Scores of the validation patches; an interruption or an error saves first. */
   async validateEpoch(epoch: number): Promise<ValidationScores> {
     const startedMs = performance.now();
@@ -280,8 +315,10 @@ export class Run {
         onProgress: (done, total) => this.tell({ kind: "validation", epoch, done, total }),
       });
       this.pace.addValidation(performance.now() - startedMs);
+      this.team?.announce(epoch, "go on");
       return scores;
     } catch (error) {
+      this.team?.announce(epoch, "stop");
       if (isRenogradeError(error, "InterruptedError")) await this.saveAndStop(error);
       await this.save("last");
       throw error;
@@ -307,6 +344,7 @@ export class Run {
 
   /** Appends a line to log.jsonl. */
   async log(kind: LogRecord["kind"], epoch: number, what: object): Promise<void> {
+    if (!this.leads) return;
     await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
   }
 
@@ -325,9 +363,11 @@ export class Run {
       data: batch.images,
     };
     const bytes = encodeSafetensors([["images", images], ...targets], [["samples", JSON.stringify(names)]]);
-    await writeFileAtomic(this.paths.badBatch, bytes);
+    const ending = this.leads ? "" : `.rank${this.team?.group.place.rank}`;
+    const path = this.paths.badBatch.replace(/(?=\.safetensors$)/, ending);
+    await writeFileAtomic(path, bytes);
     throw new DataError(
-      `the loss is ${loss} at step ${this.state.step + 1} (epoch ${epoch}); its batch is kept in ${this.paths.badBatch} (first image: ${names[0]}); lower the learning rate and resume, or look at that batch`,
+      `the loss is ${loss} at step ${this.state.step + 1} (epoch ${epoch}); its batch is kept in ${path} (first image: ${names[0]}); lower the learning rate and resume, or look at that batch`,
     );
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ProcessPlace } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
 import { packageVersion } from "../version.js";
 import { hasCheckpoint, type RunState } from "./checkpoint.js";
@@ -20,12 +21,17 @@ export interface TrainOptions {
   readonly runDir: string;
   /** Go on from the last checkpoint of `runDir`; without one, start. Default false: an existing run is an error. */
   readonly resume?: boolean;
+  /**
+   * Which of several processes this is (`readProcessPlace`); all are given the same options and see the same folders.
+   * Default: the only one.
+   */
+  readonly place?: ProcessPlace | null;
   /** Aborting writes a checkpoint after the step under way and throws InterruptedError. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainEvent) => void;
 }
 
-/** How a run ended. */
+/** How a run ended; in several processes only rank 0 knows `best` and `scores`. */
 export interface TrainResult {
   readonly runDir: string;
   readonly steps: number;
@@ -43,6 +49,7 @@ export interface TrainResult {
  * @throws InterruptedError when the signal is aborted (a checkpoint is written first)
  * @throws DataError when the data are unusable, or the loss is no longer finite
  * @throws UsageError when `runDir` holds a run and `resume` is false, or the options do not fit it
+ * @throws EngineError when another process of the run was lost; the last checkpoint is good
  * @throws MissingDependencyError without libtorch
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -52,6 +59,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   try {
     const run = new Run(options, open);
     if (resumed) await run.resume();
+    open.team?.checkSame({
+      configuration: run.state.configHash,
+      data: run.state.dataFingerprint,
+      step: String(run.state.step),
+    });
+    open.engine.synchronise();
     run.tell({
       kind: "start",
       resumed,
@@ -69,6 +82,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const { step, epoch, best, scores } = run.state;
     return { runDir: options.runDir, steps: step, epochs: epoch, best, scores };
   } finally {
+    open.team?.leave();
     open.engine.dispose();
     await open.pool.close();
   }
