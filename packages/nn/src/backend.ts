@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Random } from "@renograde/core";
 
 /** The opset every exported model states, and by which the operations below are defined. */
 export const ONNX_OPSET = 17;
@@ -75,6 +76,28 @@ export interface BatchNormOptions {
   readonly replication?: number;
 }
 
+/** How boxes suppress each other. */
+export interface SuppressionOptions {
+  /** A box goes when it overlaps a better one by more than this, 0…1. */
+  readonly iou: number;
+  /** Boxes must score more than this. */
+  readonly score: number;
+}
+
+/** Resolution of {@link Backend.roiAlign}. */
+export interface RoiAlignOptions {
+  /** Cells per side of the result. */
+  readonly size: number;
+  /** Map pixels per unit of the regions' coordinates, such as 1/4. */
+  readonly scale: number;
+}
+
+/** A tensor's values outside of the backend, row-major. */
+export interface HostArray {
+  readonly dims: readonly number[];
+  readonly data: Float64Array | Float32Array;
+}
+
 /** The operations. `T` is whatever the interpreter computes with. */
 export interface Backend<T> {
   /** True while batch statistics are used and gradients may be wanted; export and grading use false. */
@@ -105,6 +128,7 @@ export interface Backend<T> {
   softmax(x: T, axis: number): T;
   logSoftmax(x: T, axis: number): T;
   log(x: T): T;
+  exp(x: T): T;
   abs(x: T): T;
   /** Limits every element to [low, high]; the gradient is 0 outside (ONNX Clip). */
   clamp(x: T, low: number, high: number): T;
@@ -134,8 +158,8 @@ export interface Backend<T> {
 
   /** Nearest neighbour: each pixel becomes a `factor × factor` block (ONNX Resize nearest, asymmetric, floor). */
   upsampleNearest(x: T, factor: number): T;
-  /** Max pooling without padding, ONNX MaxPool. */
-  maxPool2d(x: T, size: number, stride: number): T;
+  /** Max pooling, ONNX MaxPool. @param padding - pixels on each side that never win; default 0 */
+  maxPool2d(x: T, size: number, stride: number, padding?: number): T;
   /** Mean pooling without padding, ONNX AveragePool. */
   avgPool2d(x: T, size: number, stride: number): T;
   /**
@@ -144,8 +168,42 @@ export interface Backend<T> {
    */
   depthToSpace(x: T, factor: number): T;
 
+  /**
+   * Coordinates of a map's pixels, `[1, 2, H, W]` for `x` `[N, C, H, W]`: channel 0 the column, channel 1 the row,
+   * from 0. No gradient.
+   */
+  pixelGrid(x: T): T;
+  /**
+   * Elements `indices` along `axis` (ONNX Gather).
+   * @param indices - `[K]`, whole numbers from 0, held as floats, as all lists of indices here; may be empty
+   */
+  gather(x: T, indices: T, axis: number): T;
+  /** Indices of the `k` largest of `x` `[M]`, or of all when there are fewer; falling, first of equals first (ONNX TopK). */
+  topK(x: T, k: number): T;
+  /** Indices of the elements above 0 of `x` `[M]`, ascending, `[S]` (ONNX NonZero). The shape interpreter assumes all. */
+  positions(x: T): T;
+  /**
+   * Greedy suppression (ONNX NonMaxSuppression, one class): indices of the boxes kept, by falling score, `[S]`. No
+   * gradient. The shape interpreter assumes that all are kept.
+   * @param boxes - `[M, 4]`: x1, y1, x2, y2
+   * @param scores - `[M]`
+   */
+  nonMaxSuppression(boxes: T, scores: T, options: SuppressionOptions): T;
+  /**
+   * Means of 2 × 2 samples in each of `size` × `size` cells of every region, bilinear (ONNX RoiAlign of opset 16,
+   * `output_half_pixel`, sampling ratio 2; torchvision's `aligned=False`). No gradient reaches the regions.
+   * @param rois - `[R, 5]`: number of the image in the batch, x1, y1, x2, y2; regions of an image stand together
+   * @returns `[R, C, size, size]`
+   */
+  roiAlign(x: T, rois: T, options: RoiAlignOptions): T;
+
   /** Same values, no gradient flows back. */
   detach(x: T): T;
+  /**
+   * While training, sets a share of the elements to 0 and divides the others by 1 − share; else, or without random
+   * numbers, the input itself (ONNX Dropout).
+   */
+  dropout(x: T, share: number, random: Random | null): T;
 
   /**
    * Mean cross-entropy over every pixel: −mean log softmax(logits)[target]. Training only.
@@ -153,6 +211,11 @@ export interface Backend<T> {
    * @param target class ids 0 … K−1, `[N, H, W]`
    */
   crossEntropy(logits: T, target: T): T;
+  /**
+   * The values, for decisions that no operation takes, such as which regions enter a loss. Only while values exist:
+   * the reference and libtorch have them, shapes and exported graphs do not.
+   */
+  read(x: T): HostArray;
   /** One-hot of class ids: `[N, H, W]` to `[N, classes, H, W]`. Training only. */
   oneHot(target: T, classes: number): T;
 }

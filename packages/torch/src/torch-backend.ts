@@ -3,11 +3,24 @@
  *
  * @module
  */
-import { EngineError } from "@renograde/core";
-import type { Backend, BatchNormOptions, BatchNormParameters, ConvOptions } from "@renograde/nn";
+import { EngineError, type Random, suppressBoxes } from "@renograde/core";
+import type {
+  Backend,
+  BatchNormOptions,
+  BatchNormParameters,
+  ConvOptions,
+  HostArray,
+  RoiAlignOptions,
+  SuppressionOptions,
+} from "@renograde/nn";
 import { noGrad } from "./autograd.js";
 import type { ParameterStore } from "./parameter-store.js";
+import { type Grids, roiGrids } from "./roi-grids.js";
 import { op, type Tensor, tensor, type Value } from "./tensor.js";
+
+/** Modes of `grid_sampler_2d`. */
+const BILINEAR = 0;
+const BORDER = 1;
 
 /** How a {@link TorchBackend} computes. */
 export interface TorchBackendOptions {
@@ -123,6 +136,9 @@ export class TorchBackend implements Backend<Tensor> {
   log(x: Tensor): Tensor {
     return this.#op("log", [x]);
   }
+  exp(x: Tensor): Tensor {
+    return this.#op("exp", [x]);
+  }
   abs(x: Tensor): Tensor {
     return this.#op("abs", [x]);
   }
@@ -174,8 +190,8 @@ export class TorchBackend implements Backend<Tensor> {
     const size = x.shape.slice(2).map((n) => n * factor);
     return this.#op("upsample_nearest2d", [x, size]);
   }
-  maxPool2d(x: Tensor, size: number, stride: number): Tensor {
-    return this.#op("max_pool2d", [x, size, stride]);
+  maxPool2d(x: Tensor, size: number, stride: number, padding = 0): Tensor {
+    return this.#op("max_pool2d", [x, size, stride, padding]);
   }
   avgPool2d(x: Tensor, size: number, stride: number): Tensor {
     return this.#op("avg_pool2d", [x, size, stride]);
@@ -183,8 +199,59 @@ export class TorchBackend implements Backend<Tensor> {
   depthToSpace(x: Tensor, factor: number): Tensor {
     return this.#op("pixel_shuffle", [x, factor]);
   }
+  pixelGrid(x: Tensor): Tensor {
+    const [, , height = 0, width = 0] = x.shape;
+    const count = height * width;
+    const values = Float64Array.from({ length: 2 * count }, (_, i) =>
+      i < count ? i % width : Math.floor((i - count) / width),
+    );
+    return this.constant(values, [1, 2, height, width]);
+  }
+  gather(x: Tensor, indices: Tensor, axis: number): Tensor {
+    return this.#op("index_select", [x, axis, this.#classIds(indices)]);
+  }
+  topK(x: Tensor, k: number): Tensor {
+    const order = this.#op("argsort.stable", [x], { stable: true, dim: 0, descending: true });
+    return this.#floats(this.#op("slice.Tensor", [order, 0, 0, k]));
+  }
+  positions(x: Tensor): Tensor {
+    return this.#floats(this.#op("reshape", [this.#op("nonzero", [this.#op("gt.Scalar", [x, 0])]), [-1]]));
+  }
+  nonMaxSuppression(boxes: Tensor, scores: Tensor, options: SuppressionOptions): Tensor {
+    const kept = suppressBoxes(boxes.toFloat64Array(), scores.toFloat64Array(), options);
+    return this.constant(kept, [kept.length]);
+  }
+  roiAlign(x: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
+    const [, channels = 0, height = 0, width = 0] = x.shape;
+    const { size } = options;
+    const { dtype, device } = this.parameters;
+    const parts = roiGrids(rois.toFloat64Array(), { height, width }, options).map((part: Grids) => {
+      const rows = part.count * size;
+      const image = this.#op("slice.Tensor", [x, 0, part.image, part.image + 1]);
+      const grid = tensor(part.grid, [1, 2 * rows, 2 * size, 2], { dtype, device });
+      let samples = this.#op("grid_sampler_2d", [image, grid, BILINEAR, BORDER, true]);
+      if (part.inside !== null) {
+        const inside = tensor(part.inside, [1, 1, 2 * rows, 2 * size], { dtype, device });
+        samples = this.mul(samples, inside);
+      }
+      const cells = this.#op("reshape", [this.avgPool2d(samples, 2, 2), [channels, part.count, size, size]]);
+      return this.permute(cells, [1, 0, 2, 3]);
+    });
+    if (parts.length === 0) return this.constant([], [0, channels, size, size]);
+    return this.#op("contiguous", [parts.length === 1 ? parts[0]! : this.concat(parts, 0)]);
+  }
+  read(x: Tensor): HostArray {
+    return { dims: x.shape, data: x.toFloat64Array() };
+  }
   detach(x: Tensor): Tensor {
     return this.#op("detach", [x]);
+  }
+  dropout(x: Tensor, share: number, random: Random | null): Tensor {
+    if (!this.training || random === null) return x;
+    // One draw per element in order, as the reference does it.
+    const { dtype, device } = this.parameters;
+    const mask = Float32Array.from({ length: x.size }, () => (random.next() < share ? 0 : 1 / (1 - share)));
+    return this.#op("mul.Tensor", [x, tensor(mask, x.shape, { dtype, device })]);
   }
 
   crossEntropy(logits: Tensor, target: Tensor): Tensor {
@@ -198,6 +265,10 @@ export class TorchBackend implements Backend<Tensor> {
     return this.#op("to.dtype", [this.permute(last, axes), this.parameters.dtype], {
       memory_format: "contiguous",
     });
+  }
+
+  #floats(x: Tensor): Tensor {
+    return this.#op("to.dtype", [x, this.parameters.dtype]);
   }
 
   #classIds(target: Tensor): Tensor {

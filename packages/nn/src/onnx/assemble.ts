@@ -16,6 +16,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   Reshape: ["x", "shape"],
   Slice: ["x", "starts", "ends", "axes", "steps"],
   ReduceSum: ["x", "axes"],
+  NonMaxSuppression: ["boxes", "scores", "most", "iou", "score"],
 };
 
 /**
@@ -68,7 +69,10 @@ export function assembleGraph(
     name: node.name,
     opType: node.opType,
     inputs: node.inputs.map((input, i) => nameOf(input, node, i)),
-    outputs: [outputName.get(node.output) ?? node.output],
+    outputs: [
+      ...Array.from({ length: node.unread ?? 0 }, (_, i) => `${node.output}.unread${i}`),
+      outputName.get(node.output) ?? node.output,
+    ],
     attributes: node.attributes,
   }));
   return { name, nodes, initializers, inputs, outputs };

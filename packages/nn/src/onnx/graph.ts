@@ -47,6 +47,8 @@ export interface DraftNode {
   inputs: NodeInput[];
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
   readonly output: string;
+  /** Results before {@link output} that nobody reads, as of TopK. Default 0. */
+  readonly unread?: number;
 }
 
 /** Nodes in execution order, and the graph's outputs. */

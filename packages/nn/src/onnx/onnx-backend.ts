@@ -6,7 +6,14 @@
  */
 import { EngineError } from "@renograde/core";
 import type { OnnxAttribute } from "@renograde/formats";
-import type { Backend, BatchNormOptions, BatchNormParameters, ConvOptions } from "../backend.js";
+import type {
+  Backend,
+  BatchNormOptions,
+  BatchNormParameters,
+  ConvOptions,
+  RoiAlignOptions,
+  SuppressionOptions,
+} from "../backend.js";
 import { ReferenceBackend } from "../reference/reference-backend.js";
 import { type Tensor, tensor } from "../reference/tensor.js";
 import { convGeometry } from "../shape/rules.js";
@@ -24,6 +31,10 @@ import {
   string,
 } from "./graph.js";
 import { phaseWeights } from "./phase-convolution.js";
+
+/** TensorProto.DataType. */
+const FLOAT = 1;
+const INT64 = 7;
 
 type Attributes = Readonly<Record<string, OnnxAttribute>>;
 type Fold = (F: ReferenceBackend, inputs: Tensor[]) => Tensor;
@@ -144,6 +155,9 @@ export class OnnxBackend implements Backend<OnnxRef> {
   log(x: OnnxRef): OnnxRef {
     return this.#emit("Log", [x], {}, (F, [a]) => F.log(a!));
   }
+  exp(x: OnnxRef): OnnxRef {
+    return this.#emit("Exp", [x], {}, (F, [a]) => F.exp(a!));
+  }
   abs(x: OnnxRef): OnnxRef {
     return this.#emit("Abs", [x], {}, (F, [a]) => F.abs(a!));
   }
@@ -205,9 +219,13 @@ export class OnnxBackend implements Backend<OnnxRef> {
     const fold: Fold = (F, [a]) => F.upsampleNearest(a!, factor);
     return this.#emit("Resize", [x], attributes, fold, [{ kind: "absent" }, scales]);
   }
-  maxPool2d(x: OnnxRef, size: number, stride: number): OnnxRef {
-    const attributes = { kernel_shape: ints([size, size]), strides: ints([stride, stride]) };
-    return this.#emit("MaxPool", [x], attributes, (F, [a]) => F.maxPool2d(a!, size, stride));
+  maxPool2d(x: OnnxRef, size: number, stride: number, padding = 0): OnnxRef {
+    const attributes = {
+      kernel_shape: ints([size, size]),
+      strides: ints([stride, stride]),
+      ...(padding > 0 && { pads: ints([padding, padding, padding, padding]) }),
+    };
+    return this.#emit("MaxPool", [x], attributes, (F, [a]) => F.maxPool2d(a!, size, stride, padding));
   }
   avgPool2d(x: OnnxRef, size: number, stride: number): OnnxRef {
     const attributes = { kernel_shape: ints([size, size]), strides: ints([stride, stride]) };
@@ -217,7 +235,54 @@ export class OnnxBackend implements Backend<OnnxRef> {
     const attributes = { blocksize: int(factor), mode: string("CRD") };
     return this.#emit("DepthToSpace", [x], attributes, (F, [a]) => F.depthToSpace(a!, factor));
   }
+
+  /** Running counts of a map of ones are its columns and rows. */
+  pixelGrid(x: OnnxRef): OnnxRef {
+    const sides = this.slice(this.#emit("Shape", [x], {}), 0, 2);
+    const ones = this.affine(this.#emit("ConstantOfShape", [sides], {}), 1, 1); // [H, W]
+    const count = (axis: number): OnnxRef => {
+      const inputs = [ones, this.#indices(this.constant([axis], []))];
+      const counted = this.#emit("CumSum", inputs, { exclusive: int(1) });
+      return this.#emit("Unsqueeze", [counted], {}, undefined, [integers([0, 1])]); // [1, 1, H, W]
+    };
+    return this.concat([count(1), count(0)], 1);
+  }
+  gather(x: OnnxRef, indices: OnnxRef, axis: number): OnnxRef {
+    return this.#emit("Gather", [x, this.#indices(indices)], { axis: int(axis) });
+  }
+  topK(x: OnnxRef, k: number): OnnxRef {
+    const count = this.#emit("Min", [this.#emit("Shape", [x], {})], {}, undefined, [integers([k])]);
+    const attributes = { axis: int(0), largest: int(1), sorted: int(1) };
+    return this.#floats(this.#emit("TopK", [x, count], attributes, undefined, [], 1));
+  }
+  positions(x: OnnxRef): OnnxRef {
+    const above = this.#emit("Greater", [x, this.constant([0], [])], {});
+    return this.#floats(this.reshape(this.#emit("NonZero", [above], {}), [-1]));
+  }
+  nonMaxSuppression(boxes: OnnxRef, scores: OnnxRef, options: SuppressionOptions): OnnxRef {
+    const inputs = [this.reshape(boxes, [1, -1, 4]), this.reshape(scores, [1, 1, -1])];
+    const limits = [options.iou, options.score].map((value) => this.constant([value], [1]));
+    const all = integers([2 ** 31 - 1]);
+    const kept = this.#emit("NonMaxSuppression", inputs, {}, undefined, [all, ...limits]); // [S, 3]
+    return this.#floats(this.reshape(this.slice(kept, 1, 2), [-1]));
+  }
+  roiAlign(x: OnnxRef, rois: OnnxRef, { size, scale }: RoiAlignOptions): OnnxRef {
+    const images = this.#indices(this.reshape(this.slice(rois, 1, 0, 1), [-1]));
+    return this.#emit("RoiAlign", [x, this.slice(rois, 1, 1), images], {
+      coordinate_transformation_mode: string("output_half_pixel"),
+      output_height: int(size),
+      output_width: int(size),
+      sampling_ratio: int(2),
+      spatial_scale: float(scale),
+    });
+  }
+  read(): never {
+    throw new EngineError(`${this.path()}: an exported graph has no values to read`);
+  }
   detach(x: OnnxRef): OnnxRef {
+    return x;
+  }
+  dropout(x: OnnxRef): OnnxRef {
     return x;
   }
 
@@ -226,6 +291,15 @@ export class OnnxBackend implements Backend<OnnxRef> {
   }
   oneHot(): never {
     throw new EngineError(`${this.path()}: one-hot targets belong to training and cannot be exported`);
+  }
+
+  /** Indices as the operators of ONNX take them. */
+  #indices(x: OnnxRef): OnnxRef {
+    return this.#emit("Cast", [x], { to: int(INT64) });
+  }
+
+  #floats(x: OnnxRef): OnnxRef {
+    return this.#emit("Cast", [x], { to: int(FLOAT) });
   }
 
   #convAttributes(options: ConvOptions | undefined): Attributes {
@@ -240,6 +314,7 @@ export class OnnxBackend implements Backend<OnnxRef> {
     attributes: Attributes,
     fold?: Fold,
     args: readonly NodeInput[] = [],
+    unread = 0,
   ): OnnxRef {
     if (fold && inputs.every((ref): ref is ConstantRef => ref.kind === "constant")) {
       const result = fold(
@@ -252,12 +327,17 @@ export class OnnxBackend implements Backend<OnnxRef> {
     const key = JSON.stringify([opType, attributes, all.map((ref) => this.#identity(ref))]);
     const known = this.#shared.known.get(key);
     if (known) return known;
-    const ref = this.#node(opType, all, attributes);
+    const ref = this.#node(opType, all, attributes, unread);
     this.#shared.known.set(key, ref);
     return ref;
   }
 
-  #node(opType: string, inputs: readonly NodeInput[], attributes: Attributes): OnnxRef & { kind: "value" } {
+  #node(
+    opType: string,
+    inputs: readonly NodeInput[],
+    attributes: Attributes,
+    unread = 0,
+  ): OnnxRef & { kind: "value" } {
     const base = `${this.#prefix}/${opType}`;
     const count = this.#shared.names.get(base) ?? 0;
     this.#shared.names.set(base, count + 1);
@@ -269,6 +349,7 @@ export class OnnxBackend implements Backend<OnnxRef> {
       inputs: [...inputs],
       attributes,
       output: name,
+      unread,
     });
     return { kind: "value", name };
   }

@@ -118,16 +118,15 @@ export function upsampleNearest(path: string, x: Tensor, factor: number, type: R
   return y;
 }
 
-/** Maximum or mean of each size × size window. */
+/** Maximum or mean of each size × size window; of a mean without padding. */
 export function pool(
   path: string,
   x: Tensor,
-  size: number,
-  stride: number,
+  { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
   kind: "max" | "mean",
   type: ReferenceType,
 ): Tensor {
-  const y = zeros(rules.poolShape(path, x.dims, size, stride), type);
+  const y = zeros(rules.poolShape(path, x.dims, size, stride, padding), type);
   const [n, channels, height, width] = dims4(y);
   const [, , h, w] = dims4(x);
   for (let p = 0; p < n * channels; p++) {
@@ -136,8 +135,10 @@ export function pool(
         let max = -Infinity;
         let sum = 0;
         for (let k = 0; k < size * size; k++) {
-          const row = i * stride + Math.floor(k / size);
-          const value = x.data[(p * h + row) * w + j * stride + (k % size)]!;
+          const row = i * stride - padding + Math.floor(k / size);
+          const column = j * stride - padding + (k % size);
+          if (row < 0 || row >= h || column < 0 || column >= w) continue;
+          const value = x.data[(p * h + row) * w + column]!;
           max = Math.max(max, value);
           sum += value;
         }

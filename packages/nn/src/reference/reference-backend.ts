@@ -4,11 +4,20 @@
  *
  * @module
  */
-import { DataError, ShapeError } from "@renograde/core";
-import type { Backend, BatchNormOptions, BatchNormParameters, ConvOptions } from "../backend.js";
+import { DataError, type Random, ShapeError } from "@renograde/core";
+import type {
+  Backend,
+  BatchNormOptions,
+  BatchNormParameters,
+  ConvOptions,
+  HostArray,
+  RoiAlignOptions,
+  SuppressionOptions,
+} from "../backend.js";
 import { checkTarget, formatDims, reshapeShape } from "../shape/rules.js";
 import type { StateDict } from "../state.js";
 import { conv2d, convTranspose2d, dims4 } from "./convolution.js";
+import * as detection from "./detection.js";
 import { combine, map, reduce, softmax } from "./elementwise.js";
 import { batchNorm, layerNorm } from "./normalisation.js";
 import * as rearrange from "./rearrange.js";
@@ -101,6 +110,9 @@ export class ReferenceBackend implements Backend<Tensor> {
   log(x: Tensor): Tensor {
     return map(x, Math.log, this.type);
   }
+  exp(x: Tensor): Tensor {
+    return map(x, Math.exp, this.type);
+  }
   abs(x: Tensor): Tensor {
     return map(x, Math.abs, this.type);
   }
@@ -149,17 +161,45 @@ export class ReferenceBackend implements Backend<Tensor> {
   upsampleNearest(x: Tensor, factor: number): Tensor {
     return rearrange.upsampleNearest(this.path(), x, factor, this.type);
   }
-  maxPool2d(x: Tensor, size: number, stride: number): Tensor {
-    return rearrange.pool(this.path(), x, size, stride, "max", this.type);
+  maxPool2d(x: Tensor, size: number, stride: number, padding = 0): Tensor {
+    return rearrange.pool(this.path(), x, { size, stride, padding }, "max", this.type);
   }
   avgPool2d(x: Tensor, size: number, stride: number): Tensor {
-    return rearrange.pool(this.path(), x, size, stride, "mean", this.type);
+    return rearrange.pool(this.path(), x, { size, stride }, "mean", this.type);
   }
   depthToSpace(x: Tensor, factor: number): Tensor {
     return rearrange.depthToSpace(this.path(), x, factor, this.type);
   }
+  pixelGrid(x: Tensor): Tensor {
+    return detection.pixelGrid(this.path(), x, this.type);
+  }
+  gather(x: Tensor, indices: Tensor, axis: number): Tensor {
+    return detection.gather(this.path(), x, indices, axis, this.type);
+  }
+  topK(x: Tensor, k: number): Tensor {
+    return detection.topK(this.path(), x, k, this.type);
+  }
+  positions(x: Tensor): Tensor {
+    return detection.positions(x, this.type);
+  }
+  nonMaxSuppression(boxes: Tensor, scores: Tensor, options: SuppressionOptions): Tensor {
+    return detection.nonMaxSuppression(this.path(), boxes, scores, options, this.type);
+  }
+  roiAlign(x: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
+    return detection.roiAlign(this.path(), x, rois, options, this.type);
+  }
+  read(x: Tensor): HostArray {
+    return x;
+  }
   detach(x: Tensor): Tensor {
     return x;
+  }
+  dropout(x: Tensor, share: number, random: Random | null): Tensor {
+    if (!this.training || random === null) return x;
+    return tensor(
+      x.dims,
+      Float64Array.from(x.data, (value) => (random.next() < share ? 0 : value / (1 - share))),
+    );
   }
 
   crossEntropy(logits: Tensor, target: Tensor): Tensor {

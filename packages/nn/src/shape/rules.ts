@@ -208,11 +208,51 @@ export function reduceShape(path: string, x: Dims, axes: Dims): Dims {
 }
 
 /** Shape of `maxPool2d` and `avgPool2d`. */
-export function poolShape(path: string, x: Dims, size: number, stride: number): Dims {
+export function poolShape(path: string, x: Dims, size: number, stride: number, padding = 0): Dims {
   expectRank(path, x, 4);
-  const [n, c, h, w] = x as [number, number, number, number];
+  const [n, c] = x as [number, number];
+  const [h, w] = [x[2]! + 2 * padding, x[3]! + 2 * padding];
   if (h < size || w < size) fail(path, `a ${size}×${size} pool does not fit into input ${formatDims(x)}`);
   return [n, c, Math.floor((h - size) / stride) + 1, Math.floor((w - size) / stride) + 1];
+}
+
+/** Shape of `gather`. */
+export function gatherShape(path: string, x: Dims, indices: Dims, axis: number): Dims {
+  expectRank(path, indices, 1);
+  const at = resolveAxis(path, x, axis);
+  return x.map((size, i) => (i === at ? indices[0]! : size));
+}
+
+/** Shape of `topK`. */
+export function topKShape(path: string, x: Dims, k: number): Dims {
+  expectRank(path, x, 1);
+  return [Math.min(k, x[0]!)];
+}
+
+/** Checks boxes `[M, 4]` against scores `[M]`. */
+export function checkBoxes(path: string, boxes: Dims, scores: Dims): void {
+  expectRank(path, scores, 1);
+  if (formatDims(boxes) !== formatDims([scores[0]!, 4])) {
+    fail(
+      path,
+      `expected boxes [${scores[0]}, 4] for scores ${formatDims(scores)}, received ${formatDims(boxes)}`,
+    );
+  }
+}
+
+/** Shape of `roiAlign`. */
+export function roiAlignShape(path: string, x: Dims, rois: Dims, size: number): Dims {
+  expectRank(path, x, 4);
+  if (rois.length !== 2 || rois[1] !== 5) {
+    fail(path, `expected regions [R, 5], received ${formatDims(rois)}`);
+  }
+  return [rois[0]!, x[1]!, size, size];
+}
+
+/** Shape of `pixelGrid`. */
+export function pixelGridShape(path: string, x: Dims): Dims {
+  expectRank(path, x, 4);
+  return [1, 2, x[2]!, x[3]!];
 }
 
 /** Shape of `upsampleNearest`. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ShapeError } from "@renograde/core";
+import { EngineError, ShapeError } from "@renograde/core";
 import type {
   Backend,
   BatchNormParameters,
@@ -12,6 +12,7 @@ import type {
   Init,
   ParameterRole,
   ParameterSpec,
+  RoiAlignOptions,
 } from "../backend.js";
 import * as rules from "./rules.js";
 
@@ -125,6 +126,9 @@ export class ShapeBackend implements Backend<ShapeTensor> {
   log(x: ShapeTensor): ShapeTensor {
     return x;
   }
+  exp(x: ShapeTensor): ShapeTensor {
+    return x;
+  }
   abs(x: ShapeTensor): ShapeTensor {
     return x;
   }
@@ -132,6 +136,9 @@ export class ShapeBackend implements Backend<ShapeTensor> {
     return x;
   }
   detach(x: ShapeTensor): ShapeTensor {
+    return x;
+  }
+  dropout(x: ShapeTensor): ShapeTensor {
     return x;
   }
   affine(x: ShapeTensor): ShapeTensor {
@@ -184,14 +191,37 @@ export class ShapeBackend implements Backend<ShapeTensor> {
   upsampleNearest(x: ShapeTensor, factor: number): ShapeTensor {
     return this.#result(rules.upsampleShape(this.path(), x.dims, factor), x);
   }
-  maxPool2d(x: ShapeTensor, size: number, stride: number): ShapeTensor {
-    return this.#result(rules.poolShape(this.path(), x.dims, size, stride), x);
+  maxPool2d(x: ShapeTensor, size: number, stride: number, padding = 0): ShapeTensor {
+    return this.#result(rules.poolShape(this.path(), x.dims, size, stride, padding), x);
   }
   avgPool2d(x: ShapeTensor, size: number, stride: number): ShapeTensor {
     return this.maxPool2d(x, size, stride);
   }
   depthToSpace(x: ShapeTensor, factor: number): ShapeTensor {
     return this.#result(rules.depthToSpaceShape(this.path(), x.dims, factor), x);
+  }
+
+  pixelGrid(x: ShapeTensor): ShapeTensor {
+    return { dims: rules.pixelGridShape(this.path(), x.dims), fromImage: false };
+  }
+  gather(x: ShapeTensor, indices: ShapeTensor, axis: number): ShapeTensor {
+    return this.#result(rules.gatherShape(this.path(), x.dims, indices.dims, axis), x);
+  }
+  topK(x: ShapeTensor, k: number): ShapeTensor {
+    return this.#result(rules.topKShape(this.path(), x.dims, k), x);
+  }
+  positions(x: ShapeTensor): ShapeTensor {
+    return this.topK(x, x.dims[0]!);
+  }
+  nonMaxSuppression(boxes: ShapeTensor, scores: ShapeTensor): ShapeTensor {
+    rules.checkBoxes(this.path(), boxes.dims, scores.dims);
+    return this.positions(scores);
+  }
+  roiAlign(x: ShapeTensor, rois: ShapeTensor, { size }: RoiAlignOptions): ShapeTensor {
+    return this.#result(rules.roiAlignShape(this.path(), x.dims, rois.dims, size), x);
+  }
+  read(): never {
+    throw new EngineError(`${this.path()}: shapes have no values to read`);
   }
 
   crossEntropy(logits: ShapeTensor, target: ShapeTensor): ShapeTensor {
