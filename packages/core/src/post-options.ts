@@ -5,10 +5,10 @@
  */
 
 /**
- * How instances are found: §3 (`watershed`: binary and distance map), §6 (`components`: no distance map) or §7
- * (`hover-net`: offset maps).
+ * How instances are found: §3 (`watershed`: binary and distance map), §4 (`distance`: a distance in pixels alone), §6
+ * (`components`: no distance map) or §7 (`hover-net`: offset maps).
  */
-export type InstanceMethod = "watershed" | "components" | "hover-net";
+export type InstanceMethod = "watershed" | "components" | "hover-net" | "distance";
 
 /** Rule for equal keys in the flood, spec/postprocessing.md §3.1. */
 export type WatershedTies = "skimage-legacy" | "skimage-0.25.2" | "component";
@@ -18,7 +18,7 @@ export interface PostOptions {
   readonly method: InstanceMethod;
   /** Depth of the h-minima, 0…255 (§3 step 3). */
   readonly h: number;
-  /** Bytes above this are nucleus, 0…255 (§3 step 1). */
+  /** Bytes above this are nucleus, 0…255 (§3 step 1); for `distance`, pixels of distance (§4). */
   readonly threshold: number;
   /** Nuclei of at most this many pixels are removed (§3 step 9). */
   readonly minArea: number;

@@ -230,7 +230,7 @@ const MODEL_CHECK = object({
   inputName: text,
   outputs: list(object({ name: oneOf("maps", "tasks"), channels: list(channel), stride: whole(1) })),
   post: object({
-    method: oneOf("watershed", "components", "hover-net"),
+    method: oneOf("watershed", "components", "hover-net", "distance"),
     h: whole(0, 255),
     threshold: whole(0, 255),
     minArea: whole(0),

@@ -15,8 +15,18 @@ import { UsageError } from "@renograde/core";
  * - `distance`: normalised distance in 0…1, `[N, 1, H, W]` (spec/training.md §3)
  * - `offsets`: horizontal then vertical offset from the nucleus' centre, −1…1, 0 outside, `[N, 2, H, W]`
  *   (spec/baselines.md §6)
+ * - `borderWeights`: weights of pixels, high between close nuclei, `[N, 1, H, W]` (spec/baselines.md §3)
+ * - `pixelDistance`: chessboard distance in px inside each nucleus, 0 outside, `[N, 1, H, W]` (spec/baselines.md §7)
  */
-export type TargetName = "classes" | "binary" | "task1" | "task2" | "distance" | "offsets";
+export type TargetName =
+  | "classes"
+  | "binary"
+  | "task1"
+  | "task2"
+  | "distance"
+  | "offsets"
+  | "borderWeights"
+  | "pixelDistance";
 
 /** Targets of one batch, by name. */
 export type Targets<T> = { readonly [Name in TargetName]?: T };

@@ -9,7 +9,7 @@ import type { PostOptions } from "../post-options.js";
 import type { ByteMap, NetworkMaps } from "../raster.js";
 import type { LabelledMap } from "./label-components.js";
 import { segmentByComponents } from "./segment-components.js";
-import { borrowScene, type FloodScene, segmentScene } from "./segment-watershed.js";
+import { borrowScene, type FloodScene, segmentByDistance, segmentScene } from "./segment-watershed.js";
 import { Workspace } from "./workspace.js";
 
 /**
@@ -17,7 +17,7 @@ import { Workspace } from "./workspace.js";
  *
  * @param maps - float32 channels `[p0 … pK, nucleus, distance]`, K classes and background
  *   (spec/postprocessing.md §1)
- * @param options - `method` chooses between §3 and §6
+ * @param options - `method` chooses between §3, §4 and §6
  * @returns instances 1…count in raster order of their basins
  * @throws ShapeError when the number of channels is not the scheme's K + 3
  * @throws DataError when a channel that is read holds NaN; the message names channel and pixel
@@ -39,6 +39,12 @@ export function segmentNuclei(
     const size = width * height;
     const data = maps.data.subarray(nucleus * size, (nucleus + 1) * size);
     return { labels: segmentByComponents({ width, height, data }, options) };
+  }
+  if (options.method === "distance") {
+    rejectNaN(maps, nucleus + 1);
+    const size = width * height;
+    const data = maps.data.subarray((nucleus + 1) * size, (nucleus + 2) * size);
+    return { labels: segmentByDistance({ width, height, data }, options, workspace) };
   }
   return { labels: segmentScene(frameMaps(maps, nucleus, options.threshold, workspace), options, workspace) };
 }

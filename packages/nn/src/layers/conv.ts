@@ -32,6 +32,8 @@ export interface ConvSpec {
   /** Default 1; `in` and `out` count the channels of all groups. */
   readonly groups?: number;
   readonly bias?: boolean;
+  /** Start of the bias, default 0. */
+  readonly biasStart?: number;
   /** Start of the weight; default Xavier uniform. */
   readonly init?: Init;
 }
@@ -42,10 +44,12 @@ export function convWeight<T>(F: Backend<T>, spec: ConvSpec): T {
   return F.param("weight", [out, cin / groups, kernel, kernel], spec.init ?? { kind: "xavier" });
 }
 
-/** Convolution with the parameters `weight` and, if asked for, `bias` (starting at 0) of scope `F`. */
+/** Convolution with the parameters `weight` and, if asked for, `bias` of scope `F`. */
 export function conv<T>(F: Backend<T>, x: T, spec: ConvSpec): T {
   const weight = convWeight(F, spec);
-  const bias = spec.bias ? F.param("bias", [spec.out], { kind: "constant", value: 0 }) : null;
+  const bias = spec.bias
+    ? F.param("bias", [spec.out], { kind: "constant", value: spec.biasStart ?? 0 })
+    : null;
   return F.conv2d(x, weight, bias, {
     stride: spec.stride ?? 1,
     padding: spec.padding ?? samePadding(spec.kernel),

@@ -6,9 +6,12 @@
 import { UsageError } from "@renograde/core";
 import { createChrNetwork } from "./chr-family.js";
 import { type ChrForward, chrNet, mhr, mhrUDist, shr } from "./chr-net.js";
+import { createDist } from "./dist.js";
 import { createHoverNet } from "./hover-net.js";
+import { createMicroNet } from "./micro-net.js";
 import type { Network } from "./network.js";
 import { type NetOptions, resolveNetOptions } from "./options.js";
+import { createUNet } from "./u-net.js";
 
 /** An entry of the registry. */
 export interface NetworkDefinition {
@@ -55,6 +58,21 @@ export const networks: ReadonlyMap<string, NetworkDefinition> = new Map(
       tasks: false,
       distance: false,
     }),
+    {
+      name: "u-net",
+      title: "U-Net on a ResNet-50, baseline of Table 1",
+      create: (options?: NetOptions) => createUNet("u-net", resolveNetOptions(options)),
+    },
+    {
+      name: "micro-net",
+      title: "Micro-Net, Raza et al., Medical Image Analysis 2019",
+      create: (options?: NetOptions) => createMicroNet("micro-net", resolveNetOptions(options)),
+    },
+    {
+      name: "dist",
+      title: "DIST, Naylor et al., IEEE TMI 2019",
+      create: (options?: NetOptions) => createDist("dist", resolveNetOptions(options)),
+    },
     {
       name: "hover-net",
       title: "HoVer-Net, Graham et al., Medical Image Analysis 2019",
