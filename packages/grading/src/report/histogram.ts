@@ -48,7 +48,7 @@ export function histogramSvg(title: string, unit: string, series: readonly Histo
   });
   const ticks = [0, 0.5, 1].map(
     (t) =>
-      `<text x="${x(t * BINS)}" y="${HEIGHT - 12}" text-anchor="middle">${Number((t * top).toPrecision(3))}</text>`,
+      `<text x="${x(t * BINS)}" y="${HEIGHT - 12}" text-anchor="${t === 1 ? "end" : "middle"}">${Number((t * top).toPrecision(3))}</text>`,
   );
   return `<figure class="histogram"><figcaption>${title} <span>${unit}</span></figcaption><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}, distribution per class">
 <line x1="${x(0)}" y1="${y(0)}" x2="${x(BINS)}" y2="${y(0)}" class="axis"/>${lines.join("")}${ticks.join("")}
