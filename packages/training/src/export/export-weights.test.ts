@@ -42,7 +42,7 @@ describe("exportWeights", () => {
   it("refuses weights of another network", async () => {
     const config = parseConfig("", { set: ["preset=reference", "net.network=shr", "net.width=0.03"] });
     await expect(exportWeights(join(folder, "model-40800"), join(folder, "x.onnx"), config)).rejects.toThrow(
-      /does not fit as Renograde's own naming: 'encoder\.stem\.conv\.weight' .* is missing/,
+      /model-40800: holds nothing of shr \(its tensors are QueueInput\/queue_size\/EMA, .*\); expected its own parameter names or CHR-Net in its authors' naming/,
     );
   });
 });

@@ -157,6 +157,15 @@ async function allWeights(path: string, network: Network, classes: ClassScheme):
   const specs = declareParameters(network);
   const foreign = familyOf(weights, wholeFamilies(network));
   if (foreign !== undefined) requireSettings(path, network, classes);
+  else if (!specs.some((spec) => weights.tensors.has(spec.name))) {
+    throw new DataError(
+      `${path}: holds nothing of ${network.name} (${describeNames(weights.tensors)}); expected its own parameter names${wholeFamilies(
+        network,
+      )
+        .map((f) => ` or ${f.title}`)
+        .join("")}`,
+    );
+  }
   const family = foreign ?? OWN;
   const { state } = await translate(weights, family, specs);
   const record = describe("init.weights", recordOf(weights), state, {

@@ -68,6 +68,14 @@ export async function readWeights(path: string): Promise<ForeignWeights> {
     const tensors = pickDictionary(parseTorch(bytes, path), path);
     return { ...common, format: "PyTorch", metadata: none, tensors };
   }
+  // Behind its length the header of safetensors is a JSON object.
+  if (bytes[8] !== 0x7b) {
+    throw new FileFormatError(
+      path,
+      "weights",
+      "is no file of weights that is known; give PyTorch's .pth, safetensors, .npz or a TensorFlow checkpoint",
+    );
+  }
   const { tensors, metadata } = parseSafetensors(bytes, path);
   return {
     ...common,

@@ -224,6 +224,14 @@ describe("readWeights", () => {
     expect(weights.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("says which files it knows", async () => {
+    const path = join(folder, "notes.txt");
+    await writeFile(path, "no weights at all");
+    await expect(readWeights(path)).rejects.toThrow(
+      /notes\.txt: is no file of weights that is known; give PyTorch's/,
+    );
+  });
+
   it("names a file that does not exist", async () => {
     await expect(readWeights(join(folder, "none.pth"))).rejects.toThrow(/none\.pth: no such file or folder/);
   });

@@ -53,13 +53,12 @@ export async function translate(
     const name = family.theirs(spec.name);
     if (name === null) continue;
     const tensor = file.get(name);
-    if (tensor === undefined) problems.push(`'${name}' (our ${spec.name}) is missing`);
+    const shown = name === spec.name ? `'${name}'` : `'${name}' (our ${spec.name})`;
+    if (tensor === undefined) problems.push(`${shown} is missing`);
     else {
       const expected = fileShape(spec.shape, family);
       if (tensor.shape.join() !== expected.join()) {
-        problems.push(
-          `'${name}' (our ${spec.name}) should be [${expected.join(", ")}] but is [${tensor.shape.join(", ")}]`,
-        );
+        problems.push(`${shown} should be [${expected.join(", ")}] but is [${tensor.shape.join(", ")}]`);
       }
       used.add(name);
       plan.push({ spec, tensor });
