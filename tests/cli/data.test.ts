@@ -29,19 +29,69 @@ describeCommand("dataset", ({ run, path, files }) => {
 
   it("checks, counts and splits it", async () => {
     const [check, stats, split] = await Promise.all([
-      run("dataset", "check", "ds"),
+      run("dataset", "check", "ds", "--sheet", "sheet.png", "--json", "check.json"),
       run("dataset", "stats", "ds", "--json"),
       run("dataset", "split", "ds", "--json"),
     ]);
     expect(check.status).toBe(0);
     expect(check.stdout).toMatch(/^ds: rccnucseg layout, split: folders; SYNTHETIC data\n/);
-    expect(check.stdout).toMatch(/\nnothing to complain about\n$/);
+    expect(check.stdout).toMatch(/\nsuspicious nuclei +count +of all +images\n/);
+    expect(JSON.parse(await readFile(path("check.json"), "utf8"))).toMatchObject({
+      errors: [],
+      warnings: ['ds: no training nucleus has the class "Grade 1"', 'ds: no nucleus has the class "Grade 3"'],
+      duplicates: [],
+      sharedPatients: [],
+    });
     expect(json(stats)).toMatchObject({ synthetic: true, total: { images: 4 }, warnings: [] });
     expect(json(split)).toMatchObject({
       origin: "folders",
       comparableWithTable1: true,
+      out: null,
       test: ["synthetic_test_0001"],
     });
+  });
+
+  it("splits anew, as a file and as a copy, and shows the split of the copy", async () => {
+    const file = await run(
+      ..."dataset split ds --by image --fractions 0.5,0.25,0.25 --out s.json".split(" "),
+    );
+    expect([file.status, file.stdout]).toEqual([
+      0,
+      expect.stringMatching(/next: renograde train --data ds --set split\.file=s\.json --run RUN\n$/),
+    ]);
+    const { train, valid, test } = JSON.parse(await readFile(path("s.json"), "utf8"));
+    expect([train.length, valid.length, test.length]).toEqual([2, 1, 1]);
+    const args = "dataset split ds --by image --fractions 0.5,0.25,0.25 --out copy --json".split(" ");
+    expect(json(await run(...args))).toMatchObject({ comparableWithTable1: false, out: "copy" });
+    expect((await run(...args)).stderr).toContain("0 copied, 4 were there");
+    const copied = json(await run("dataset", "split", "copy", "--json"));
+    expect(copied).toMatchObject({ origin: "folders" });
+    expect(copied.test).toEqual([expect.stringContaining(/(synthetic_\w+)\.png/.exec(test[0])![1]!)]);
+  });
+
+  it("converts to label PNGs, tells what is damaged, and goes on", async () => {
+    const args = "dataset convert ds --from rccnucseg --to label-png --out png".split(" ");
+    const mat = path("ds/Test/Labels/synthetic_test_0001.mat");
+    const bytes = await readFile(mat);
+    await writeFile(mat, "damaged");
+    const first = await run(...args);
+    expect([first.status, first.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /\nerror: ds\/Test\/Labels\/synthetic_test_0001\.mat: not a MATLAB v5 file .*\n$/,
+      ),
+    ]);
+    await writeFile(mat, bytes);
+    const second = await run(...args, "--json");
+    expect([second.status, json(second)]).toEqual([0, expect.objectContaining({ written: 1, skipped: 3 })]);
+    expect(json(await run("dataset", "stats", "png", "--json"))).toMatchObject({
+      sets: { train: { images: 2 }, valid: { images: 1 }, test: { images: 1 } },
+    });
+    const other = await run(...args, "--to-mpp", "0.5");
+    expect([other.status, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: .*give --mpp as well\n$/),
+    ]);
   });
 
   it("draws one section with its truth", async () => {
@@ -66,6 +116,8 @@ describeCommand("dataset", ({ run, path, files }) => {
       run("dataset", "stats", "none"),
       run("dataset", "synthesize", "--out", "file", "--train", "1"),
       run("dataset", "split", "ds", "--by", "patient"),
+      run("dataset", "convert", "none", "--from", "monusac", "--out", "o"),
+      run("dataset", "convert", "none", "--from", "pannuke", "--out", "o"),
     ]);
     expect(results.map(({ status, stderr }) => [status, stderr.trimEnd()])).toEqual([
       [1, "error: missing: cannot list the dataset folder; give an existing folder"],
@@ -80,6 +132,11 @@ describeCommand("dataset", ({ run, path, files }) => {
           /names no patient, so split\.by patient is impossible; .*; use split\.by image$/,
         ),
       ],
+      [
+        1,
+        "error: none: found 0 images (.tif, .tiff, .png, .svs) and 0 annotations (.xml); expected pairs of the same base name",
+      ],
+      [1, "error: none: no images.npy found; give a fold of PanNuke, or a folder of folds"],
     ]);
     await rm(path("ds/Train/Images/synthetic_train_0001.png"));
     const broken = await run("dataset", "check", "ds");
