@@ -33,9 +33,12 @@ function wholeNumbers(
   }
   const data = new Int32Array(value.data.length);
   for (let i = 0; i < data.length; i++) {
-    const number = Math.round(Number(value.data[i]));
-    if (!(number >= 0 && number <= max)) {
-      throw new DataError(`${path}: '${key}' holds ${value.data[i]}, expected 0 to ${max}; correct the file`);
+    const stored = Number(value.data[i]);
+    const number = Math.round(stored);
+    if (!(number >= 0 && number <= max && Math.abs(stored - number) < 1e-3)) {
+      throw new DataError(
+        `${path}: '${key}' holds ${stored}, expected whole numbers from 0 to ${max}; correct the file`,
+      );
     }
     data[i] = number;
   }

@@ -79,6 +79,11 @@ describe("errors of evaluateFolders", () => {
     const negative = numeric("int32", [1, 2], Int32Array.of(1, -1));
     await save(join(predictionDir, "a.mat"), encodeMat5([["inst_map", negative]]));
     expect((await failure(evaluateFolders(folders()))).message).toMatch(/'inst_map' holds -1/);
+    const share = numeric("double", [1, 2], Float64Array.of(1, 0.5));
+    await save(join(predictionDir, "a.mat"), encodeMat5([["inst_map", share]]));
+    expect((await failure(evaluateFolders(folders()))).message).toMatch(
+      /'inst_map' holds 0\.5, expected whole numbers/,
+    );
     await save(join(predictionDir, "a.mat"), encodeMat5([["image", negative]]));
     expect((await failure(evaluateFolders(folders()))).message).toMatch(
       /no numeric 'instance_map' .* only image/,
