@@ -58,10 +58,28 @@ export function instanceDistanceBytes(
   return { width: labels.width, height: labels.height, data };
 }
 
-/** Calls `set` with every pixel of every instance and its normalised distance in float64. */
+/**
+ * The same distances in pixels, not normalised: DIST's target (spec/baselines.md §7).
+ *
+ * @returns pixels, 1 at borders; 255 in an instance that covers the whole image; background is 0
+ * @throws DataError when a label is negative
+ */
+export function instancePixelDistances(
+  labels: LabelMap,
+  metric: DistanceMetric = "chessboard",
+  workspace = new Workspace(),
+): FloatMap {
+  const data = new Float32Array(labels.width * labels.height);
+  forEachDistance(labels, { norm: "pixels", metric }, workspace, (p, value) => {
+    data[p] = value;
+  });
+  return { width: labels.width, height: labels.height, data };
+}
+
+/** Calls `set` with every pixel of every instance and its distance, scaled as `norm` says, in float64. */
 function forEachDistance(
   labels: LabelMap,
-  options: InstanceDistanceOptions,
+  options: { readonly norm?: DistanceNorm | "pixels"; readonly metric?: DistanceMetric },
   workspace: Workspace,
   set: (p: number, value: number) => void,
 ): void {
@@ -96,7 +114,8 @@ function forEachDistance(
       for (let x = 0, p = (top + y) * width + left; x < w; x++, i++, p++) {
         if (mask[i] === 0) continue;
         const d = distances[i]!;
-        if (flat) set(p, 1);
+        if (norm === "pixels") set(p, Number.isFinite(d) ? d : 255);
+        else if (flat) set(p, 1);
         else if (norm === "floor0.1") set(p, 0.1 + (0.9 * (d - least)) / range);
         else if (norm === "minmax") set(p, (d - least) / range);
         else set(p, d / most);

@@ -24,6 +24,9 @@ describe("parseConfig", () => {
       lambdaMc2: 1,
       lambdaMcf: 1,
       dice: false,
+      lambdaMse: 2,
+      lambdaMsge: 1,
+      msgeAxis: "own",
     });
     expect(config.data).toMatchObject({ window: 512, step: 256, crop: 262, erodeBoundary: 1 });
     expect(config.train.phases).toEqual([
@@ -162,5 +165,17 @@ describe("closestWord", () => {
   });
   it("gives nothing for a word that is like none", () => {
     expect(closestWord("zzzzzz", ["train", "net"])).toBeUndefined();
+  });
+
+  it("gives every network its own patches and schedule, which a file may overrule", () => {
+    const config = parseConfig("net: {network: dist}\nregime: code\ndata: {step: 168}");
+    expect(config.data).toMatchObject({ window: 536, step: 168, crop: 268, erodeBoundary: 0 });
+    expect(config.train.phases).toMatchObject([{ epochs: 80, lr: 1e-3, lrDecay: 0.96, lrDecayEvery: 10 }]);
+    expect(parseConfig("net: {network: u-net}")).toMatchObject({
+      data: { window: 512, step: 356, crop: 390, erodeBoundary: 1 },
+      optim: { weightDecay: 1e-5 },
+      train: { phases: [{ freeze: true }, { batch: 6 }] },
+    });
+    expect(() => parseConfig("net: {network: micro-net}\ndata: {crop: 262}")).toThrow(/data\.crop: expected/);
   });
 });

@@ -10,15 +10,55 @@ export interface Defaults {
   readonly [group: string]: { readonly [option: string]: unknown } | undefined;
 }
 
-/** Defaults of the CHR-Net family: batches of 8, then 6. */
-const CHR_FAMILY: Defaults = { train: { phases: [{ freeze: true }, { batch: 6 }] } };
+/** Settings under the paper's regime, one for all networks, and those of the network's own code. */
+interface Regimes {
+  readonly paper: Defaults;
+  readonly code: Defaults;
+}
 
-/** Settings by network and regime. A network that is not listed has the schema's own. */
-const NETWORK_DEFAULTS: ReadonlyMap<string, { readonly paper: Defaults; readonly code: Defaults }> = new Map([
-  ["chr-net", { paper: CHR_FAMILY, code: CHR_FAMILY }],
-  ["mhr-udist", { paper: CHR_FAMILY, code: CHR_FAMILY }],
-  ["mhr", { paper: CHR_FAMILY, code: CHR_FAMILY }],
-  ["shr", { paper: CHR_FAMILY, code: CHR_FAMILY }],
+/** 50 epochs with the pretrained encoder frozen in batches of 8, then 50 with everything in batches of 6. */
+const TWO_PHASES = [{ freeze: true }, { batch: 6 }];
+/** Without a pretrained encoder: 100 epochs, the same cycle of rates twice. */
+const TWO_CYCLES = [{}, {}];
+
+/** Both regimes: what they share, and each one's `train`. */
+function regimes(shared: Defaults, paper: { readonly [option: string]: unknown }, code = paper): Regimes {
+  return { paper: { ...shared, train: paper }, code: { ...shared, train: code } };
+}
+
+const CHR_FAMILY = regimes({}, { phases: TWO_PHASES });
+
+/** Settings by network. A network that is not listed has the schema's own. */
+const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
+  ["chr-net", CHR_FAMILY],
+  ["mhr-udist", CHR_FAMILY],
+  ["mhr", CHR_FAMILY],
+  ["shr", CHR_FAMILY],
+  [
+    "u-net",
+    regimes(
+      { data: { window: 512, step: 356, crop: 390 }, optim: { weightDecay: 1e-5 } },
+      { phases: TWO_PHASES },
+      { batch: 2, phases: [{ lr: 1e-5, lrDrop: 1e-6 }] },
+    ),
+  ],
+  [
+    "micro-net",
+    regimes(
+      { data: { window: 504, step: 252, crop: 252 }, optim: { weightDecay: 1e-5 } },
+      { phases: TWO_CYCLES },
+      { phases: [{}] },
+    ),
+  ],
+  [
+    "dist",
+    regimes(
+      // Nothing in its description erodes the labels; distances are those of whole nuclei.
+      { data: { window: 536, step: 84, crop: 268, erodeBoundary: 0 }, optim: { weightDecay: 5e-6 } },
+      { phases: TWO_CYCLES },
+      { phases: [{ epochs: 80, lr: 1e-3, lrDrop: 1e-3, lrDecay: 0.96, lrDecayEvery: 10 }] },
+    ),
+  ],
 ]);
 
 /** The settings of `network` under `regime`. */

@@ -14,7 +14,7 @@ import { AUGMENTATION_PRESETS } from "../augmentation/plan.js";
 const net = z
   .strictObject({
     network: z
-      .enum(["chr-net", "shr", "mhr", "mhr-udist", "hover-net"])
+      .enum(["chr-net", "shr", "mhr", "mhr-udist", "u-net", "micro-net", "hover-net", "dist"])
       .default("chr-net")
       .describe("architecture: CHR-Net, an ablation of Table 2, or another network of Table 1"),
     width: z
@@ -337,7 +337,7 @@ const split = z
 const post = z
   .strictObject({
     method: z
-      .enum(["watershed", "components", "hover-net"])
+      .enum(["watershed", "components", "hover-net", "distance"])
       .nullable()
       .default(null)
       .describe("how nuclei are separated; null = what fits the network (spec/postprocessing.md §3, §6, §7)"),
@@ -408,24 +408,6 @@ const model = z
   })
   .prefault({});
 
-/** The schema of a training configuration. Input: any subset of the options; output: all of them. */
-export const trainConfigSchema = z.strictObject({
-  preset: z
-    .enum(["paper", "reference"])
-    .default("paper")
-    .describe("bundle of choices where paper and code differ; an option given explicitly wins"),
-  regime: z
-    .enum(["paper", "code"])
-    .default("paper")
-    .describe("training settings of the baselines: one regime for all networks, or each network's own code"),
-  net,
-  loss,
-  data,
-  aug,
-  optim,
-  train,
-  split,
-  post,
 const init = z
   .strictObject({
     encoder: z
@@ -452,6 +434,25 @@ const init = z
   })
   .prefault({});
 
+/** The schema of a training configuration. Input: any subset of the options; output: all of them. */
+export const trainConfigSchema = z.strictObject({
+  preset: z
+    .enum(["paper", "reference"])
+    .default("paper")
+    .describe("bundle of choices where paper and code differ; an option given explicitly wins"),
+  regime: z
+    .enum(["paper", "code"])
+    .default("paper")
+    .describe("training settings of the baselines: one regime for all networks, or each network's own code"),
+  net,
+  init,
+  loss,
+  data,
+  aug,
+  optim,
+  train,
+  split,
+  post,
   model,
 });
 
@@ -463,15 +464,14 @@ export type PhaseConfig = TrainConfig["train"]["phases"][number];
 /** What `preset: reference` sets instead of the defaults (spec/network.md §13). */
 export const REFERENCE_PRESET = {
   net: {
-  init,
     resRelu: "group",
     gcInit: "xavier",
     luInput: "logits",
     fusionInput: "logits",
     stridePadding: "tf-same",
   },
+  init: { foldImagenetNorm: false },
   loss: { lambdaDist: 1 },
   train: { freezeScope: "reference" },
   post: { backgroundIsZero: false },
 } as const;
-  init: { foldImagenetNorm: false },

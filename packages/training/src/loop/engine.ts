@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClassScheme, PostOptions } from "@renograde/core";
+import { type ClassScheme, createRandom, type PostOptions } from "@renograde/core";
 import {
   createNetwork,
   declareParameters,
@@ -44,6 +44,8 @@ export interface StepPlan {
   readonly lr: number;
   /** Over all phases, from 1. */
   readonly epoch: number;
+  /** Steps taken before, over all epochs: random numbers of a step are a function of seed and step. */
+  readonly step: number;
   readonly freeze: FreezeOptions;
   /** Where the patches lie in the batch of all processes, and how many that has. Default: they are the batch. */
   readonly within?: { readonly first: number; readonly count: number };
@@ -135,7 +137,12 @@ export function createEngine(
   /** Adds the gradients of one part of a batch, weighted by its share; returns its losses. */
   function accumulate(batch: Batch, from: number, to: number, share: number, plan: StepPlan): StepLosses {
     return tidy(() => {
-      const settings = { loss: config.loss, freeze: plan.freeze, epoch: plan.epoch };
+      const settings = {
+        loss: config.loss,
+        freeze: plan.freeze,
+        epoch: plan.epoch,
+        random: createRandom(config.train.seed, "step", plan.step, (plan.within?.first ?? 0) + from),
+      };
       const loss = network.loss(
         training,
         imagesOf(batch, from, to),

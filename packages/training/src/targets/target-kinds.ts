@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClassScheme, SampleLabels } from "@renograde/core";
+import { borderWeights, type ClassScheme, instancePixelDistances, type SampleLabels } from "@renograde/core";
 import type { TargetName } from "@renograde/nn";
 import { writeOffsets } from "./offsets.js";
 
@@ -71,6 +71,16 @@ export const TARGET_KINDS: Readonly<Record<TargetName, TargetKind>> = {
     element: "float32",
     shape: (n, side) => [n, 1, side, side],
     write: (into, sample) => writeCentre(into, sample.labels.distances.data, sample, SHARES),
+  },
+  borderWeights: {
+    element: "float32",
+    shape: (n, side) => [n, 1, side, side],
+    write: (into, sample) => writeCentre(into, borderWeights(sample.labels.instances).data, sample),
+  },
+  pixelDistance: {
+    element: "float32",
+    shape: (n, side) => [n, 1, side, side],
+    write: (into, sample) => writeCentre(into, instancePixelDistances(sample.labels.instances).data, sample),
   },
   offsets: {
     element: "float32",
