@@ -51,8 +51,8 @@ function checkpointPath(runDir: string, which: "best" | "last" | number): string
 /**
  * Writes the model of a run.
  *
- * The window in the metadata is the crop it was trained with; the kept centre is 56 px smaller than the output
- * (200 of 256), at least 8 px.
+ * The window in the metadata is the crop it was trained with; the kept centre is as much smaller than the output as with
+ * the network's usual window (CHR-Net: 200 of 256), at least 8 px.
  *
  * @param runDir - folder that `train` wrote
  * @param out - the ONNX file to write
@@ -74,7 +74,8 @@ export async function exportRun(
   const info = await readRunInfo(runDir);
   const checkpoint = await readCheckpoint(checkpointPath(runDir, which));
   const network = networkOf(config, info.classes);
-  const output = config.data.crop - network.geometry.rim;
+  const { geometry: usual } = network;
+  const output = config.data.crop - usual.rim;
   const metadata: ModelMetadata = {
     ...describeModel(network, checkpoint.network, {
       name: config.model.name,
@@ -87,7 +88,7 @@ export async function exportRun(
     }),
     window: config.data.crop,
     output,
-    kept: Math.max(8, output - 56),
+    kept: Math.max(8, output - (usual.output - usual.kept)),
   };
   for (const [name, tensor] of checkpoint.network) {
     if (!tensor.data.every((value) => Number.isFinite(value))) {

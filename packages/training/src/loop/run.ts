@@ -194,6 +194,7 @@ export class Run {
         const losses = this.engine.step(batch, samples.length, {
           lr: plan.lr,
           epoch: plan.epoch,
+          step: this.state.step,
           freeze,
           ...(this.team === null ? {} : { within: this.team.within(plan.batch, this.open.train.length) }),
         });
