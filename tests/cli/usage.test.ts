@@ -15,6 +15,7 @@ const COMMANDS = [
   ["dataset", "check"],
   ["dataset", "stats"],
   ["dataset", "split"],
+  ["dataset", "gallery"],
   ["dataset", "convert"],
   ["dataset", "synthesize"],
   ["train"],

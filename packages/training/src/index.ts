@@ -43,6 +43,7 @@ export { SUSPICION_KINDS, type Suspicion, type SuspicionKind } from "./datasets/
 export { type LaunchOptions, launchProcesses } from "./distributed/launch.js";
 export * from "./export/export-run.js";
 export { exportWeights } from "./export/export-weights.js";
+export { drawGallery, type GalleryOptions } from "./gallery/gallery.js";
 export { type InitialWeights, type InitRecord, initialWeights } from "./init/initialise.js";
 export type { WeightsRecord } from "./init/read-weights.js";
 export { hasCheckpoint, type RunState, readCheckpoint } from "./loop/checkpoint.js";

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import type { Run } from "../../program.js";
 import { checkCommand } from "./check.js";
 import { convertCommand } from "./convert.js";
+import { galleryCommand } from "./gallery.js";
 import { splitCommand } from "./split.js";
 import { statsCommand } from "./stats.js";
 import { synthesizeCommand } from "./synthesize.js";
@@ -15,9 +16,16 @@ import { synthesizeCommand } from "./synthesize.js";
 export function registerDataset(program: Command, run: Run): void {
   const dataset = program
     .command("dataset")
-    .description("everything about data: check, stats, split, convert, synthesize")
+    .description("everything about data: check, stats, split, gallery, convert, synthesize")
     .helpCommand(false);
-  for (const create of [checkCommand, statsCommand, splitCommand, convertCommand, synthesizeCommand]) {
+  for (const create of [
+    checkCommand,
+    statsCommand,
+    splitCommand,
+    galleryCommand,
+    convertCommand,
+    synthesizeCommand,
+  ]) {
     dataset.addCommand(create(run).copyInheritedSettings(dataset));
   }
 }
