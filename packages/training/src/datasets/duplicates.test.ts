@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { createRandom, type RgbImage } from "@renograde/core";
+import { readImage } from "@renograde/slides/node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { synthesizeSection } from "../synthesis/index.js";
 import { DuplicateFinder, type DuplicatePair } from "./duplicates.js";
@@ -91,5 +93,26 @@ describe("DuplicateFinder", () => {
     glass.data[5] = 0;
     const pairs = await find(glass, cut(section, 0, 0, 40, 30), turn(glass, 3));
     expect(pairs).toMatchObject([{ first: 0, second: 2, overlap: 1, identical: true }]);
+  });
+});
+
+describe.skipIf(!process.env.RENOGRADE_DATA)("real tissue (RENOGRADE_DATA)", () => {
+  it("finds mirrored cuts that share a quarter, and nothing between images", async () => {
+    const names = [
+      "consep/images/train_13.png",
+      "monuseg/images/TCGA-B0-5710-01Z-00-DX1.png",
+      "tnbc/images/slide01_01_1.png",
+    ];
+    const images: RgbImage[] = [];
+    for (const name of names) {
+      const { image } = await readImage(join(process.env.RENOGRADE_DATA!, name));
+      images.push(cut(image, 5, 9, 256, 256), turn(cut(image, 133, 134, 256, 256), 6));
+    }
+    const pairs = await find(...images);
+    expect(pairs.map(({ first, second, identical }) => [first, second, identical])).toEqual([
+      [0, 1, true],
+      [2, 3, true],
+      [4, 5, true],
+    ]);
   });
 });

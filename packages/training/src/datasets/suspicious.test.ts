@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { createLabelMap, type LabelMap } from "@renograde/core";
+import { readLabelPng } from "@renograde/slides/node";
 import { describe, expect, it } from "vitest";
 import { nucleusShape } from "./nucleus-shape.js";
 import { findSuspicious } from "./suspicious.js";
@@ -102,5 +104,40 @@ describe("findSuspicious", () => {
     disc(map, 5, 5, 1, 2);
     expect(findSuspicious({ instances: map })).toEqual([]);
     expect(findSuspicious({ instances: createLabelMap(8, 8) })).toEqual([]);
+  });
+});
+
+describe.skipIf(!process.env.RENOGRADE_DATA)("real annotations (RENOGRADE_DATA)", () => {
+  it("finds the fragments of TNBC's binary truth", async () => {
+    const instances = await readLabelPng(join(process.env.RENOGRADE_DATA!, "tnbc/labels/slide04_04_8.png"));
+    const tiny = findSuspicious({ instances }).filter(({ kind }) => kind === "tiny");
+    expect(tiny.map(({ instance, box }) => [instance, box[1], box[0]])).toEqual([
+      [10, 132, 6],
+      [124, 153, 340],
+      [150, 245, 401],
+    ]);
+  });
+
+  it("finds pairs of touching nuclei joined into one, and suspects few as they are", async () => {
+    const instances = await readLabelPng(
+      join(process.env.RENOGRADE_DATA!, "monuseg/labels/TCGA-A7-A13E-01Z-00-DX1.png"),
+    );
+    const merged = (map: LabelMap) => findSuspicious({ instances: map }).filter((s) => s.kind === "merged");
+    const before = merged(instances).length;
+    const nuclei = new Set(instances.data).size - 1;
+    expect(before / nuclei).toBeLessThan(0.03);
+    const partner = new Map<number, number>();
+    const { width, data } = instances;
+    for (let p = 0; p + width < data.length; p++) {
+      for (const q of [p + 1, p + width]) {
+        const [a, b] = [data[p]!, data[q]!];
+        if (a === 0 || b === 0 || a === b || partner.has(a) || partner.has(b)) continue;
+        partner.set(a, a).set(b, a);
+      }
+    }
+    const joined = { ...instances, data: data.map((id) => partner.get(id) ?? id) };
+    const pairs = partner.size / 2;
+    expect(pairs).toBeGreaterThan(10);
+    expect((merged(joined).length - before) / pairs).toBeGreaterThan(0.3);
   });
 });

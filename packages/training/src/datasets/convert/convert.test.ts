@@ -222,6 +222,13 @@ describe("runs", () => {
     }
   });
 
+  it("refuses to write into the source", async () => {
+    const input = join(FIXTURES, "kumar");
+    for (const outDir of [input, join(input, "out")]) {
+      await expect(convert("kumar", { input, outDir })).rejects.toThrow(/lies in the source/);
+    }
+  });
+
   it("refuses the folder of another conversion", async () => {
     await convert("kumar");
     await expect(convert("cpm")).rejects.toThrow(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { basename, join, resolve } from "node:path";
+import { basename, join, resolve, sep } from "node:path";
 import {
   type ClassScheme,
   DataError,
@@ -175,6 +175,12 @@ async function settleNotes(
  * @throws InterruptedError when `signal` is aborted; finished images are kept
  */
 export async function convertDataset(options: ConvertOptions): Promise<ConvertSummary> {
+  const [from, to] = [resolve(options.input), resolve(options.outDir)];
+  if (to === from || to.startsWith(`${from}${sep}`)) {
+    throw new UsageError(
+      `${options.outDir}: lies in the source, where a second run would take results for input; choose a folder outside ${options.input}`,
+    );
+  }
   const source = await SOURCES[options.from](options.input);
   try {
     const mapping = await mappingOf(source, options);
