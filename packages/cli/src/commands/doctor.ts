@@ -77,6 +77,17 @@ async function examineMachine(): Promise<Finding[]> {
         return loadTorch().version;
       },
     ),
+    examine(
+      "c10d (training in several processes only)",
+      false,
+      "use a libtorch with c10d and Gloo, such as Debian's libtorch-dev or a PyTorch wheel, then npm run setup in the clone",
+      async () => {
+        const { c10dBackends } = await import("@renograde/torch");
+        const backends = c10dBackends();
+        if (backends.length === 0) throw new Error("the libtorch addon was built without it");
+        return backends.join(", ");
+      },
+    ),
     examine("Temporary folder", true, "set TMPDIR to a folder that can be written", async () => {
       await access(tmpdir(), constants.W_OK);
       return tmpdir();
