@@ -326,3 +326,28 @@ describe("sources that cannot be read", () => {
     expect((await convert(from, { input })).failures[0]?.message).toMatch(message);
   });
 });
+
+describe("every file of a source cut in half", () => {
+  it.each(["pannuke", "monusac", "lizard", "conic", "kumar", "consep"] as const)(
+    "is told with its name: %s",
+    async (from) => {
+      for (const file of await filesOf(join(FIXTURES, from))) {
+        const input = join(root, "in");
+        await cp(join(FIXTURES, from), input, { recursive: true });
+        const bytes = await readFile(join(input, file));
+        await writeFile(join(input, file), bytes.subarray(0, bytes.length >> 1));
+        const outDir = join(root, `out-${file.replaceAll("/", "-")}`);
+        // Anything but an error made on purpose would be thrown as it is.
+        const told = await convert(from, { input, outDir })
+          .then(({ failures }) => failures)
+          .catch((error: unknown) => [error]);
+        expect([file, told.length]).toEqual([file, 1]);
+        expect(told[0]).toMatchObject({
+          tag: expect.any(String),
+          message: expect.stringContaining(file.slice(file.lastIndexOf("/") + 1)),
+        });
+        await rm(input, { recursive: true });
+      }
+    },
+  );
+});
