@@ -32,7 +32,7 @@ export interface TargetKind {
 /** Copies the centre of a map of side `crop`, its values looked up in `table` where there is one. */
 export function writeCentre(
   into: TargetArray,
-  from: Uint8Array | Int32Array,
+  from: TargetArray,
   { crop, output }: Pick<PreparedSample, "crop" | "output">,
   table?: Uint8Array | Float32Array,
 ): void {
