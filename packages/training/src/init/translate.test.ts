@@ -186,6 +186,23 @@ describe("weights in the authors' naming", () => {
     expect((await translate(dump, family, specs)).state).toEqual(state);
   });
 
+  it("makes of an image what the authors' graph makes of it", async () => {
+    const network = createNetwork("chr-net", { preset: "reference", width: 0.03 });
+    const { state } = await translate(
+      await readWeights(join(folder, "model-40800.index")),
+      authorsFamily("chr-net"),
+      declareParameters(network),
+    );
+    const { image, output } = JSON.parse(fixture("authors-output.json").toString());
+    const input = tensor([1, 3, 22, 22], Float64Array.from(image));
+    const { maps } = network.infer(new ReferenceBackend(state), input);
+    // TensorFlow computed in float32; the paper's structure differs by more than 1e-3.
+    expect(maxDifference(maps.data, output)).toBeLessThan(1e-6);
+    const paper = createNetwork("chr-net", { width: 0.03 });
+    const other = paper.infer(new ReferenceBackend(state), input);
+    expect(maxDifference(other.maps.data, output)).toBeGreaterThan(1e-3);
+  });
+
   it("says which data file of a checkpoint is missing", async () => {
     const path = join(folder, "alone.index");
     await writeFile(path, gunzipSync(fixture("model-40800.index.gz")));
