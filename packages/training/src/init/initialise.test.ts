@@ -95,6 +95,27 @@ describe("init.encoder", () => {
     expect(initial.state.get("encoder.stem.conv.weight")!.data[0]).toBe(1);
   });
 
+  it.each([
+    ["u-net", [], "tensorpack pre-activation ResNet-50 or HoVer-Net's pre-activation ResNet-50"],
+    ["hover-net", ["net.backbone=torchvision"], "torchvision ResNet-50"],
+    ["shr", [], "torchvision ResNet-34 or tensorpack ResNet-34"],
+  ])("knows which files fit %s", async (network, set, expected) => {
+    const path = join(folder, "other.pth");
+    await writeFile(path, fixture("zip.pth"));
+    const config = configOf(`net.network=${network}`, ...set, `init.encoder=${path}`);
+    await expect(initialWeights(config, RCC_CLASSES)).rejects.toThrow(
+      `other.pth: does not hold the encoder of ${network} (its tensors are 0.weight, 1.weight, 1.bias, …); expected ${expected}`,
+    );
+  });
+
+  it("says that a network has no pretrained encoder", async () => {
+    await expect(
+      initialWeights(configOf("net.network=dist", "init.encoder=a.pth"), RCC_CLASSES),
+    ).rejects.toThrow(
+      "init.encoder: dist has no encoder that pretrained weights are known for; leave it out",
+    );
+  });
+
   it("refuses a narrow network and other files", async () => {
     await expect(
       initialWeights(configOf("net.width=0.5", `init.encoder=${encoder()}`), RCC_CLASSES),
@@ -169,6 +190,7 @@ describe("class-dependent tensors", () => {
       ],
     ],
     ["shr", ["hrfe1.out.weight", "hrfe1.out.bias"]],
+    ["hover-net", ["tp.out.weight", "tp.out.bias"]],
   ])("are the heads of %s", (network, expected) => {
     const config = configOf(`net.network=${network}`, "net.width=0.01");
     expect([...classDependent((classes) => networkOf(config, classes), RCC_CLASSES)]).toEqual(expected);

@@ -60,6 +60,8 @@ export interface InitialWeights {
 }
 
 const CHR_FAMILY: ReadonlySet<string> = new Set(["chr-net", "mhr-udist", "mhr", "shr"]);
+/** Networks that normalise the image themselves, so that nothing is to be folded (spec/baselines.md §4). */
+const NORMALISING: ReadonlySet<string> = new Set(["mask-rcnn"]);
 /** Options that change what the authors' weights compute. */
 const AUTHORS_OPTIONS = [
   "resRelu",
@@ -141,7 +143,7 @@ async function encoderWeights(path: string, network: Network, config: TrainConfi
     );
   }
   const { state: loaded } = await translate(weights, family, specs);
-  const fold = config.init.foldImagenetNorm;
+  const fold = config.init.foldImagenetNorm && !NORMALISING.has(network.name);
   const state = fold ? foldNormalisation(loaded, family.colors) : loaded;
   const record = describe("init.encoder", recordOf(weights), state, {
     family: family.title,
