@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DEFAULT_POST_OPTIONS, type PostOptions, UsageError } from "@renograde/core";
+import { DEFAULT_POST_OPTIONS, INSTANCE_METHODS, type PostOptions, UsageError } from "@renograde/core";
 import { parseAssignments } from "./context.js";
 
 /** Changes to post-processing and inference. */
@@ -21,7 +21,7 @@ const isCount = (v: unknown): boolean => Number.isInteger(v) && Number(v) >= 0;
 
 /** What each post option accepts. */
 const POST: Record<keyof PostOptions, readonly [accepts: (value: unknown) => boolean, expected: string]> = {
-  method: [(v) => v === "watershed" || v === "components", "watershed or components"],
+  method: [(v) => INSTANCE_METHODS.some((name) => name === v), INSTANCE_METHODS.join(" or ")],
   h: [isByte, "a whole number 0 to 255"],
   threshold: [isByte, "a whole number 0 to 255"],
   minArea: [isCount, "a whole number of pixels"],

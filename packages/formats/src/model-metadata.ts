@@ -6,6 +6,7 @@
  */
 import {
   type ClassScheme,
+  INSTANCE_METHODS,
   isRenogradeError,
   ModelError,
   type PostOptions,
@@ -21,12 +22,22 @@ export type OutputChannel =
   /** Offset from the nucleus' centre along x or y, −1…1 (HoVer-Net). */
   | { readonly kind: "offset"; readonly axis: "x" | "y" }
   /** Softmax channel `id` of cross-category task 0 or 1. */
-  | { readonly kind: "task"; readonly task: 0 | 1; readonly id: number };
+  | { readonly kind: "task"; readonly task: 0 | 1; readonly id: number }
+  /** Of `detections`, four columns: x1, y1, x2, y2 in window pixels. */
+  | { readonly kind: "box" }
+  /** Of `detections`, one column: 0…1. */
+  | { readonly kind: "score" }
+  /** Of `detections`, one column: class id, 1…K. */
+  | { readonly kind: "label" }
+  /** Of `detections`, `count` columns: class probabilities, background first. */
+  | { readonly kind: "probabilities"; readonly count: number }
+  /** Of `detections`, `side`² columns: probability of the object in each cell of its box, row-major. */
+  | { readonly kind: "mask"; readonly side: number };
 
 /** One output of the graph. */
 export interface ModelOutput {
-  /** `maps`: the 7 channels of spec/network.md §1, or those other networks have. `tasks`: both task softmaxes, task 1 first. */
-  readonly name: "maps" | "tasks";
+  /** `maps`: the 7 channels of spec/network.md §1, or those other networks have. `tasks`: both task softmaxes, task 1 first. `detections`: a list of objects instead of maps, `[D, columns]`, for batches of one. */
+  readonly name: "maps" | "tasks" | "detections";
   readonly channels: readonly OutputChannel[];
   /** Output pixels are this many image pixels wide: 1 for `maps`, 2 for `tasks`. */
   readonly stride: number;
@@ -75,6 +86,15 @@ export interface ModelMetadata {
   /** SHA-256 of the parameters, hexadecimal. */
   readonly parameterHash: string;
   readonly renogradeVersion: string;
+}
+
+/** Columns of one row of an output of detections. */
+export function detectionColumns(channels: readonly OutputChannel[]): number {
+  return channels.reduce((sum, channel) => {
+    if (channel.kind === "box") return sum + 4;
+    if (channel.kind === "probabilities") return sum + channel.count;
+    return sum + (channel.kind === "mask" ? channel.side ** 2 : 1);
+  }, 0);
 }
 
 /** Key of the document in the ONNX file's metadata. */
@@ -194,6 +214,11 @@ const CHANNEL_FIELDS: Readonly<Record<string, Check>> = {
   distance: object({}),
   offset: object({ axis: oneOf("x", "y") }),
   task: object({ task: oneOf(0, 1), id: whole(0, 254) }),
+  box: object({}),
+  score: object({}),
+  label: object({}),
+  probabilities: object({ count: whole(2, 255) }),
+  mask: object({ side: whole(1, 1024) }),
 };
 
 const channel: Check = (value, where, problems) => {
@@ -228,9 +253,11 @@ const MODEL_CHECK = object({
   kept: whole(1),
   inputScale: positive,
   inputName: text,
-  outputs: list(object({ name: oneOf("maps", "tasks"), channels: list(channel), stride: whole(1) })),
+  outputs: list(
+    object({ name: oneOf("maps", "tasks", "detections"), channels: list(channel), stride: whole(1) }),
+  ),
   post: object({
-    method: oneOf("watershed", "components", "hover-net", "distance"),
+    method: oneOf(...INSTANCE_METHODS),
     h: whole(0, 255),
     threshold: whole(0, 255),
     minArea: whole(0),

@@ -8,7 +8,9 @@ import {
   averagePlanes,
   type ClassScheme,
   compactLabels,
+  type InstanceMethod,
   type LabelMap,
+  mapNames,
   meanHaematoxylin,
   type NetworkMaps,
   type Nucleus,
@@ -26,7 +28,7 @@ import { resampleLabels } from "@renograde/slides";
 
 /** What {@link assembleNuclei} works on. */
 export interface AssemblyInput {
-  /** Channels `[p0 … pK, nucleus, distance]`. */
+  /** Channels `[p0 … pK]`, then those of the post-processing's method (`mapNames`). */
   readonly maps: NetworkMaps;
   /** Softmax of both tasks, task 1 first, at half resolution. */
   readonly tasks?: NetworkMaps;
@@ -130,26 +132,28 @@ function averageTasks(labels: LabelMap, tasks: NetworkMaps, classes: ClassScheme
 }
 
 /**
- * Brings the channels of a model's `maps` output into the order post-processing reads: `[p0 … pK, nucleus,
- * distance]`. A missing nucleus channel is the sum of p1 … pK (spec/postprocessing.md §6); a missing distance
- * channel is zero, which the method `components` does not read.
+ * Brings the channels of a model's `maps` output into the order post-processing reads: `[p0 … pK]`, then what
+ * `mapNames` of the method lists. A missing nucleus channel is the sum of p1 … pK (spec/postprocessing.md §6); a missing
+ * distance channel is zero, which the method `components` does not read.
  *
- * @throws ShapeError when a class has no channel
+ * @throws ShapeError when a class or an offset has no channel
  */
 export function orderMaps(
   maps: NetworkMaps,
   channels: readonly OutputChannel[],
   classes: ClassScheme,
+  method: InstanceMethod,
 ): NetworkMaps {
   const count = classes.classes.length;
-  const find = (wanted: (channel: OutputChannel) => boolean): number => channels.findIndex(wanted);
-  const order = Array.from({ length: count + 1 }, (_, id) => find((c) => c.kind === "class" && c.id === id));
-  const missing = order.indexOf(-1);
-  if (missing >= 0) throw new ShapeError(`the model's maps have no channel for class ${missing}`);
-  order.push(
-    find((c) => c.kind === "nucleus"),
-    find((c) => c.kind === "distance"),
-  );
+  const find = (name: string): number => channels.findIndex((channel) => channelName(channel) === name);
+  const names = [...Array.from({ length: count + 1 }, (_, id) => `class ${id}`), ...mapNames(method)];
+  const order = names.map(find);
+  const missing = names.find((name, i) => order[i] === -1 && name !== "nucleus" && name !== "distance");
+  if (missing !== undefined) {
+    throw new ShapeError(
+      `the model's maps have no channel for ${missing}, which post.method ${method} needs`,
+    );
+  }
   if (order.length === maps.channels && order.every((from, to) => from === to)) return maps;
   const plane = maps.width * maps.height;
   const data = new Float32Array(order.length * plane);
@@ -164,4 +168,10 @@ export function orderMaps(
     }
   }
   return { width: maps.width, height: maps.height, channels: order.length, data };
+}
+
+/** `class 0`, `nucleus`, `distance`, `offset x`, … */
+function channelName(channel: OutputChannel): string {
+  if (channel.kind === "class") return `class ${channel.id}`;
+  return channel.kind === "offset" ? `offset ${channel.axis}` : channel.kind;
 }

@@ -235,13 +235,43 @@ describe("exports", () => {
   });
 });
 
+describe("maps of HoVer-Net", () => {
+  const maps = { width: 2, height: 1, channels: 8, data: new Float32Array(16).fill(0.5) };
+  it("keep offsets of any size", () => {
+    maps.data[12] = -1.25;
+    const again = parseMapsNpy(encodeMapsNpy(maps), 4, "x.npy", "hover-net");
+    expect(same(again.data, maps.data)).toBe(true);
+    expect(() => parseMapsNpy(encodeMapsNpy(maps), 4, "x.npy")).toThrow(/\[H, W, 7\]/);
+    maps.data[12] = Number.POSITIVE_INFINITY;
+    expect(() => parseMapsNpy(encodeMapsNpy(maps), 4, "x.npy", "hover-net")).toThrow(
+      /channel 6 holds Infinity at pixel \(0, 0\)/,
+    );
+  });
+});
+
 describe("orderMaps", () => {
   it("sorts channels, sums a missing nucleus channel, and names a missing class", () => {
     const maps = { width: 1, height: 1, channels: 5, data: Float32Array.from([0.1, 0.2, 0.3, 0.15, 0.25]) };
     const classes = ([1, 0, 2, 3, 4] as const).map((id) => ({ kind: "class", id }) as const);
-    const ordered = orderMaps(maps, classes, RCC_CLASSES);
+    const ordered = orderMaps(maps, classes, RCC_CLASSES, "components");
     const expected = [0.2, 0.1, 0.3, 0.15, 0.25, 0.8, 0];
     for (const [i, v] of expected.entries()) expect(ordered.data[i]).toBeCloseTo(v, 6);
-    expect(() => orderMaps(maps, classes.slice(1), RCC_CLASSES)).toThrow(/class 1/);
+    expect(() => orderMaps(maps, classes.slice(1), RCC_CLASSES, "watershed")).toThrow(/class 1/);
+  });
+
+  it("puts HoVer-Net's offsets behind the nucleus, and misses them in other models", () => {
+    const data = Float32Array.from([0.1, 0.2, 0.3, 0.15, 0.25, -0.5, 0.75, 0.875]);
+    const maps = { width: 1, height: 1, channels: 8, data };
+    const classes = [0, 1, 2, 3, 4].map((id) => ({ kind: "class", id }) as const);
+    const extra = [
+      { kind: "offset", axis: "y" },
+      { kind: "nucleus" },
+      { kind: "offset", axis: "x" },
+    ] as const;
+    const ordered = orderMaps(maps, [...classes, ...extra], RCC_CLASSES, "hover-net");
+    expect([...ordered.data.subarray(5)]).toEqual([0.75, 0.875, -0.5]);
+    expect(() => orderMaps(maps, classes, RCC_CLASSES, "hover-net")).toThrow(
+      "the model's maps have no channel for offset x, which post.method hover-net needs",
+    );
   });
 });

@@ -99,8 +99,8 @@ export function finishGrading(
   const start = performance.now();
   const output = findOutput(metadata, "maps");
   if (!output) throw new DataError(`model "${metadata.name}" lists no output "maps"`);
-  const maps = orderMaps(result.maps, output.channels, metadata.classes);
   const constants: PostOptions = { ...metadata.post, ...post };
+  const maps = orderMaps(result.maps, output.channels, metadata.classes, constants.method);
   const { width, height } = image;
   const assembly = assembleNuclei({
     maps,
@@ -161,7 +161,7 @@ export interface GradeMapsOptions {
 /**
  * Post-processes maps without their network (`renograde postprocess`).
  *
- * @param maps channels `[p0 … pK, nucleus, distance]`, from `parseMapsNpy`
+ * @param maps channels `[p0 … pK]`, then those of the method, from `parseMapsNpy`
  * @throws ShapeError, DataError when the maps do not fit the classes or hold NaN
  */
 export function gradeMaps(maps: NetworkMaps, options: GradeMapsOptions): GradedImage {

@@ -40,7 +40,7 @@ export interface GradedImage {
   readonly metadata?: ModelMetadata;
   /** The post-processing constants that were used: the model's with the caller's changes. */
   readonly post: PostOptions;
-  /** Channels `[p0 … pK, nucleus, distance]`, at the network's pixel size (see {@link mapsMpp}). */
+  /** Channels `[p0 … pK]`, then those of the method (`mapNames`), at the network's pixel size ({@link mapsMpp}). */
   readonly maps: NetworkMaps;
   /** Both task softmaxes at half the maps' resolution, where the model has them. */
   readonly tasks?: NetworkMaps;

@@ -49,6 +49,11 @@ function windowValues(metadata: ModelMetadata, output: ModelOutput): number {
   return output.channels.length * (metadata.output / output.stride) ** 2;
 }
 
+/** −1 for the channels whose values change sign in a mirrored image: offsets along a mirrored axis. */
+function mirrorSigns(output: ModelOutput, flip: Flip): number[] {
+  return output.channels.map((channel) => (channel.kind === "offset" && flip[channel.axis] ? -1 : 1));
+}
+
 /** @throws EngineError when an output is shorter than the batch, DataError when it holds NaN or infinity */
 function checkOutput(name: string, data: Float32Array | undefined, perWindow: number, n: number): void {
   const length = data?.length ?? 0;
@@ -116,7 +121,8 @@ export async function inferMaps(
       for (let i = 0; i < n; i++) {
         const k = Math.floor((start + i) / flips.length);
         const flip = flips[(start + i) % flips.length]!;
-        stitchWindow(into, plan, k, output.stride, data!, i * values, 1 / flips.length, flip);
+        const weights = mirrorSigns(output, flip).map((sign) => sign / flips.length);
+        stitchWindow(into, plan, k, output.stride, data!, i * values, weights, flip);
       }
     }
   };

@@ -142,7 +142,8 @@ export function createMaps(plan: WindowPlan, channels: number, stride: number): 
  * on maps of zeros this places them; nothing is blended.
  *
  * @param output the network's output, planes of (output/stride)² values, from `offset`
- * @param weight factor of every value: 1, or one over the number of mirrored passes
+ * @param weights factor of every channel: 1, or one over the number of mirrored passes, negative where mirroring
+ *   turns the channel's meaning around
  * @param flip the mirroring the window was extracted with, undone here
  */
 export function stitchWindow(
@@ -152,7 +153,7 @@ export function stitchWindow(
   stride: number,
   output: Float32Array,
   offset: number,
-  weight = 1,
+  weights: readonly number[] = [],
   flip: Flip = NO_FLIP,
 ): void {
   const side = plan.output / stride;
@@ -163,6 +164,7 @@ export function stitchWindow(
   const height = Math.min(kept, maps.height - top);
   const width = Math.min(kept, maps.width - left);
   for (let c = 0; c < maps.channels; c++) {
+    const weight = weights[c] ?? 1;
     for (let y = 0; y < height; y++) {
       const row = flip.y ? side - 1 - (crop + y) : crop + y;
       const from = offset + (c * side + row) * side;

@@ -1,9 +1,10 @@
 /**
- * Binary morphology: holes, dilation by the cross.
+ * Binary morphology: holes, dilation by the cross, opening by the ellipse.
  *
  * @module
  */
 import type { BinaryMap } from "../raster.js";
+import { Workspace } from "./workspace.js";
 
 /**
  * Fills holes: background components, 4-connected, that do not touch the image edge become foreground
@@ -68,4 +69,42 @@ export function dilateCross(mask: BinaryMap, times = 1): BinaryMap {
     data = grown;
   }
   return { width, height, data };
+}
+
+/**
+ * Opens a mask by the 5×5 ellipse, rows 00100, 11111, 11111, 11111, 00100 (OpenCV's `MORPH_OPEN` with
+ * `MORPH_ELLIPSE`): what lies outside the image neither erodes nor dilates.
+ */
+export function openByEllipse(mask: BinaryMap, workspace = new Workspace()): BinaryMap {
+  const { width, height } = mask;
+  const data = new Uint8Array(width * height);
+  for (let p = 0; p < data.length; p++) data[p] = mask.data[p] === 0 ? 0 : 1;
+  // Dilation is the erosion of the complement.
+  for (let round = 0; round < 2; round++) {
+    erodeByEllipse(data, width, height, workspace);
+    for (let p = 0; p < data.length; p++) data[p] = 1 - data[p]!;
+  }
+  return { width, height, data };
+}
+
+/** Erodes by the 5×5 ellipse in place; outside the image is foreground. */
+function erodeByEllipse(data: Uint8Array, width: number, height: number, workspace: Workspace): void {
+  const stride = width + 4;
+  const padded = workspace.uint8("ellipse.padded", stride * (height + 4)).fill(1);
+  const rows = workspace.uint8("ellipse.rows", stride * (height + 4)).fill(1);
+  for (let y = 0; y < height; y++)
+    padded.set(data.subarray(y * width, (y + 1) * width), (y + 2) * stride + 2);
+  for (let y = 0; y < height; y++) {
+    const start = (y + 2) * stride + 2;
+    for (let p = start; p < start + width; p++) {
+      rows[p] = padded[p - 2]! & padded[p - 1]! & padded[p]! & padded[p + 1]! & padded[p + 2]!;
+    }
+  }
+  for (let y = 0, i = 0; y < height; y++) {
+    let p = (y + 2) * stride + 2;
+    for (const end = i + width; i < end; i++, p++) {
+      const middle = rows[p - stride]! & rows[p]! & rows[p + stride]!;
+      data[i] = middle & padded[p - 2 * stride]! & padded[p + 2 * stride]!;
+    }
+  }
 }

@@ -1,14 +1,15 @@
 /**
- * From the network's maps to instances: bytes, then watershed or components (spec/postprocessing.md §2, §3, §6).
+ * From the network's maps to instances, by the method that fits them (spec/postprocessing.md §2 to §7).
  *
  * @module
  */
 import type { ClassScheme } from "../class-scheme.js";
 import { DataError, ShapeError } from "../errors.js";
-import type { PostOptions } from "../post-options.js";
-import type { ByteMap, NetworkMaps } from "../raster.js";
+import type { InstanceMethod, PostOptions } from "../post-options.js";
+import type { ByteMap, FloatMap, NetworkMaps } from "../raster.js";
 import type { LabelledMap } from "./label-components.js";
 import { segmentByComponents } from "./segment-components.js";
+import { segmentByOffsets } from "./segment-hover.js";
 import { borrowScene, type FloodScene, segmentByDistance, segmentScene } from "./segment-watershed.js";
 import { Workspace } from "./workspace.js";
 
@@ -16,10 +17,10 @@ import { Workspace } from "./workspace.js";
  * Finds the nuclei in the maps of one image.
  *
  * @param maps - float32 channels `[p0 … pK, nucleus, distance]`, K classes and background
- *   (spec/postprocessing.md §1)
- * @param options - `method` chooses between §3, §4 and §6
+ *   (spec/postprocessing.md §1); with the method `hover-net` those of {@link mapNames}
+ * @param options - `method` chooses between §3, §4, §6 and §7
  * @returns instances 1…count in raster order of their basins
- * @throws ShapeError when the number of channels is not the scheme's K + 3
+ * @throws ShapeError when the number of channels is not that of scheme and method, K + 3 or K + 4
  * @throws DataError when a channel that is read holds NaN; the message names channel and pixel
  * @example
  * const maps = { width: 8, height: 8, channels: 7, data: new Float32Array(7 * 64) };
@@ -31,20 +32,23 @@ export function segmentNuclei(
   options: PostOptions,
   workspace = new Workspace(),
 ): { readonly labels: LabelledMap } {
-  checkMaps(maps, scheme);
+  checkMaps(maps, scheme, options.method);
   const { width, height } = maps;
   const nucleus = scheme.classes.length + 1;
-  if (options.method === "components") {
-    rejectNaN(maps, nucleus);
+  const channel = (index: number): FloatMap => {
+    rejectNaN(maps, index);
     const size = width * height;
-    const data = maps.data.subarray(nucleus * size, (nucleus + 1) * size);
-    return { labels: segmentByComponents({ width, height, data }, options) };
+    return { width, height, data: maps.data.subarray(index * size, (index + 1) * size) };
+  };
+  if (options.method === "components") {
+    return { labels: segmentByComponents(channel(nucleus), options) };
   }
   if (options.method === "distance") {
-    rejectNaN(maps, nucleus + 1);
-    const size = width * height;
-    const data = maps.data.subarray((nucleus + 1) * size, (nucleus + 2) * size);
-    return { labels: segmentByDistance({ width, height, data }, options, workspace) };
+    return { labels: segmentByDistance(channel(nucleus + 1), options, workspace) };
+  }
+  if (options.method === "hover-net") {
+    const maps = { nucleus: channel(nucleus), offsetX: channel(nucleus + 1), offsetY: channel(nucleus + 2) };
+    return { labels: segmentByOffsets(maps, options, workspace) };
   }
   return { labels: segmentScene(frameMaps(maps, nucleus, options.threshold, workspace), options, workspace) };
 }
@@ -111,13 +115,22 @@ export function mapToBytes(
   return { width, height, data: target };
 }
 
-/** Throws {@link ShapeError} unless the maps have the scheme's channels and as much data as they say. */
-export function checkMaps(maps: NetworkMaps, scheme: ClassScheme): void {
+/**
+ * Meaning of the channels after the classes that a method reads, in order: `nucleus` and `distance`, or with
+ * `hover-net` `nucleus`, `offset x` and `offset y`.
+ */
+export function mapNames(method: InstanceMethod): readonly string[] {
+  return method === "hover-net" ? ["nucleus", "offset x", "offset y"] : ["nucleus", "distance"];
+}
+
+/** Throws {@link ShapeError} unless the maps have the method's channels and as much data as they say. */
+export function checkMaps(maps: NetworkMaps, scheme: ClassScheme, method: InstanceMethod): void {
   const { width, height, channels, data } = maps;
-  const wanted = scheme.classes.length + 3;
+  const names = mapNames(method);
+  const wanted = scheme.classes.length + 1 + names.length;
   if (channels !== wanted) {
     throw new ShapeError(
-      `maps have ${channels} channels, but class scheme "${scheme.name}" needs ${wanted} (background, ${scheme.classes.length} classes, nucleus, distance)`,
+      `maps have ${channels} channels, but class scheme "${scheme.name}" needs ${wanted} (background, ${scheme.classes.length} classes, ${names.join(", ")})`,
     );
   }
   if (data.length !== width * height * channels) {

@@ -271,6 +271,7 @@ describe("voteTypes", () => {
   const vote = (ids: number[], columns: number[][], voteBackground: boolean) =>
     voteTypes({ width: ids.length, height: 1, data: Int32Array.from(ids) }, rowOfMaps(columns), {
       voteBackground,
+      method: "watershed",
     });
 
   it("background does not vote; ties go to the smaller class", () => {

@@ -7,7 +7,7 @@ import { DataError, ShapeError } from "../errors.js";
 import type { PostOptions } from "../post-options.js";
 import { assertSameSize, type LabelMap, type NetworkMaps } from "../raster.js";
 import { labelRuns } from "./label-runs.js";
-import { rejectNaN } from "./segment-nuclei.js";
+import { mapNames, rejectNaN } from "./segment-nuclei.js";
 import { Workspace } from "./workspace.js";
 
 /** Types of instances; every array is indexed by label, entry 0 unused. */
@@ -30,18 +30,19 @@ export interface TypeVotes {
  * most frequent class is taken, type 0 if there is none.
  *
  * @param labels - instances 1…, ids may have holes
- * @param maps - channels `[p0 … pK, nucleus, distance]` of the same size
+ * @param maps - channels `[p0 … pK, …]` of the same size
+ * @param options - `method`: what follows the classes ({@link mapNames})
  * @throws ShapeError when sizes differ
  * @throws DataError when a class channel is NaN inside an instance, or a label is negative
  */
 export function voteTypes(
   labels: LabelMap,
   maps: NetworkMaps,
-  options: Pick<PostOptions, "voteBackground">,
+  options: Pick<PostOptions, "voteBackground" | "method">,
   workspace = new Workspace(),
 ): TypeVotes {
   assertSameSize("label map", labels, "maps", maps);
-  const channels = maps.channels - 2;
+  const channels = maps.channels - mapNames(options.method).length;
   const { count, areas, sums, votes } = tally(
     labels,
     maps,

@@ -1,9 +1,10 @@
 /**
- * The network's maps as `.npy`, `[H, W, K + 2]` float32 with the channels of spec/network.md §1, and back.
+ * The network's maps as `.npy`, `[H, W, K + 2]` float32 with the channels of spec/network.md §1 (`[H, W, K + 3]` with
+ * HoVer-Net's offsets), and back.
  *
  * @module
  */
-import { DataError, FileFormatError, type NetworkMaps } from "@renograde/core";
+import { DataError, FileFormatError, type InstanceMethod, mapNames, type NetworkMaps } from "@renograde/core";
 import { encodeNpy, parseNpy } from "@renograde/formats";
 
 /** Writes maps; channels move to the last axis. */
@@ -20,16 +21,25 @@ export function encodeMapsNpy(maps: NetworkMaps): Uint8Array {
 /**
  * Reads maps written by {@link encodeMapsNpy} or by NumPy (float16, float32 or float64).
  *
- * @param classes number of classes without background; the array must have `classes + 3` channels
+ * @param classes number of classes without background
  * @param path named in errors
+ * @param method what follows the classes: `mapNames` of this method
  * @throws FileFormatError when shape or type are others
- * @throws DataError when a value is no number or lies outside 0 … 1
+ * @throws DataError when a value is no number, or a probability or distance lies outside 0 … 1
  */
-export function parseMapsNpy(bytes: Uint8Array, classes: number, path = "<bytes>"): NetworkMaps {
+export function parseMapsNpy(
+  bytes: Uint8Array,
+  classes: number,
+  path = "<bytes>",
+  method: InstanceMethod = "watershed",
+): NetworkMaps {
   const array = parseNpy(bytes, path);
-  const channels = classes + 3;
+  const names = mapNames(method);
+  const channels = classes + 1 + names.length;
+  // Offsets, and distances in pixels, know no bounds.
+  const bounded = classes + (method === "hover-net" || method === "distance" ? 2 : 3);
   const [height = 0, width = 0, last] = array.shape;
-  const expected = `expected float32 [H, W, ${channels}] for ${classes} classes (background, classes, nucleus, distance)`;
+  const expected = `expected float32 [H, W, ${channels}] for ${classes} classes (background, classes, ${names.join(", ")})`;
   if (array.shape.length !== 3 || last !== channels || height < 1 || width < 1) {
     throw new FileFormatError(path, "npy", `the array has shape [${array.shape.join(", ")}]; ${expected}`);
   }
@@ -43,9 +53,9 @@ export function parseMapsNpy(bytes: Uint8Array, classes: number, path = "<bytes>
     for (let c = 0; c < channels; c++) {
       const value = source[p * channels + c]!;
       // A little more than 1 is rounding of a sum of probabilities; 255 is another scale.
-      if (!(value >= -1e-3 && value <= 1.001)) {
+      if (!(c < bounded ? value >= -1e-3 && value <= 1.001 : Number.isFinite(value))) {
         throw new DataError(
-          `${path}: channel ${c} holds ${value} at pixel (${p % width}, ${Math.floor(p / width)}); maps must lie between 0 and 1`,
+          `${path}: channel ${c} holds ${value} at pixel (${p % width}, ${Math.floor(p / width)}); ${c < bounded ? "maps must lie between 0 and 1" : "it must be a number"}`,
         );
       }
       data[c * plane + p] = value;

@@ -27,7 +27,7 @@ const DEFAULT_MPP = 0.25;
 
 /** Options of {@link postprocessInputs}. */
 export interface PostprocessInputsOptions {
-  /** `.npy` files and folders of them, `[H, W, K + 2]` float32. */
+  /** `.npy` files and folders of them, `[H, W, K + 2]` float32; with `post.method` hover-net `[H, W, K + 3]`. */
   readonly inputs: readonly string[];
   readonly outDir: string;
   /** Micrometres per pixel of the maps; without it 0.25 is assumed and said so. */
@@ -84,7 +84,7 @@ export async function postprocessInputs(options: PostprocessInputsOptions): Prom
     throwIfAborted(options.signal);
     let encoded: Map<string, Uint8Array | string> | undefined;
     try {
-      const maps = parseMapsNpy(await readFileBytes(path), classes.classes.length, path);
+      const maps = parseMapsNpy(await readFileBytes(path), classes.classes.length, path, post.method);
       const graded = gradeMaps(maps, { post, pixelSize, classes });
       encoded = await encodeOutputs(stem, graded, undefined, choice);
       for (const [type, n] of graded.counts.entries()) counts[type]! += n;
