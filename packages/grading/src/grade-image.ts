@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClassScheme, NetworkMaps, PostOptions, RgbImage } from "@renograde/core";
+import type { ClassScheme, NetworkMaps, PostOptions, RgbImage, StainNormalizer } from "@renograde/core";
 import { DataError, RCC_CLASSES, UsageError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { type PixelSize, resample } from "@renograde/slides";
@@ -24,12 +24,16 @@ export interface GradeOptions extends InferOptions {
   readonly pixelSize?: PixelSize;
   /** Changes to the model's post-processing constants. */
   readonly post?: Partial<PostOptions>;
+  /** Gives the network the image in other colours; results, pictures and densities stay those of the image itself. */
+  readonly stainNorm?: StainNormalizer;
 }
 
 /** What the network made of an image; the second half is {@link finishGrading}. */
 export interface NetworkResult extends InferredMaps {
   readonly pixelSize: GradedPixelSize;
   readonly mapsMpp: number;
+  /** Description of the normalisation; absent where none was asked for or the image has too little tissue. */
+  readonly stainNorm?: string;
   readonly resampleMs: number;
   readonly inferenceMs: number;
 }
@@ -69,13 +73,15 @@ export async function runNetwork(
       `at the model's ${metadata.mpp} µm per pixel the image has ${width} x ${height} px, more than ${MAX_PIXELS} pixels; cut it into pieces`,
     );
   }
-  const scaled = resample(image, width, height);
+  const normalized = options.stainNorm?.apply(image) ?? null;
+  const scaled = resample(normalized ?? image, width, height);
   const resampledAt = performance.now();
   const inferred = await inferMaps(scaled, session, metadata, options);
   return {
     ...inferred,
     pixelSize,
     mapsMpp: resized ? metadata.mpp : pixelSize.mpp,
+    ...(normalized && options.stainNorm && { stainNorm: options.stainNorm.description }),
     resampleMs: resampledAt - start,
     inferenceMs: performance.now() - resampledAt,
   };
@@ -122,6 +128,7 @@ export function finishGrading(
     maps,
     ...(result.tasks && { tasks: result.tasks }),
     mapsMpp: result.mapsMpp,
+    ...(result.stainNorm !== undefined && { stainNorm: result.stainNorm }),
     timing: {
       resampleMs: result.resampleMs,
       inferenceMs: result.inferenceMs,

@@ -46,5 +46,7 @@ export interface GradedImage {
   readonly tasks?: NetworkMaps;
   /** Micrometres per pixel of {@link maps}: the image's own where it was not resampled. */
   readonly mapsMpp: number;
+  /** Stain normalisation of what the network saw, in words; absent where the image went in as it was. */
+  readonly stainNorm?: string;
   readonly timing: GradingTiming;
 }

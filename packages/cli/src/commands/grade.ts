@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { RCC_CLASSES } from "@renograde/core";
+import {
+  createStainNormalizer,
+  RCC_CLASSES,
+  STAIN_NORM_METHODS,
+  type StainNormalizer,
+  type StainNormMethod,
+  UsageError,
+} from "@renograde/core";
 import type { ExportFormat, GradeProgress, LoadedModel } from "@renograde/grading/node";
 import { type Command, Option } from "commander";
 import {
@@ -31,6 +38,8 @@ interface GradeOptions {
   readonly device: (typeof DEVICES)[number];
   readonly threads?: number;
   readonly batch?: number;
+  readonly stainNorm?: StainNormMethod;
+  readonly stainTarget?: string;
   readonly resume: boolean;
   readonly set: string[];
   readonly json?: JsonOption;
@@ -78,8 +87,21 @@ function windowsOfAll(): (p: GradeProgress) => { done: number; total: number } {
   };
 }
 
+/** The normalisation that was asked for. */
+async function openStainNorm({ stainNorm, stainTarget }: GradeOptions): Promise<StainNormalizer | undefined> {
+  if (stainNorm === undefined) {
+    if (stainTarget === undefined) return undefined;
+    throw new UsageError("--stain-target: needs --stain-norm macenko or reinhard");
+  }
+  if (stainTarget === undefined) return createStainNormalizer(stainNorm);
+  const { readImage } = await import("@renograde/slides/node");
+  const { image } = await readImage(stainTarget);
+  return createStainNormalizer(stainNorm, { name: stainTarget, image });
+}
+
 async function grade(context: Context, inputs: string[], options: GradeOptions): Promise<void> {
   const settings = postAndInferOptions(options.set, ["post", "infer", "export"]);
+  const stainNorm = await openStainNorm(options);
   const model = await resolveModel(options.model);
   const { gradeInputs } = await import("@renograde/grading/node");
   let scheme = RCC_CLASSES;
@@ -95,6 +117,7 @@ async function grade(context: Context, inputs: string[], options: GradeOptions):
     ...settings,
     ...(options.mpp === undefined ? {} : { mpp: options.mpp }),
     ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(stainNorm === undefined ? {} : { stainNorm }),
     maps: options.maps === true,
     resume: options.resume,
     signal: context.signal,
@@ -155,6 +178,17 @@ export function registerGrade(program: Command, run: Run): void {
       "--batch <n>",
       "windows per run of the network; does not change the result",
       wholeNumber("--batch", 1),
+    )
+    .addOption(
+      new Option(
+        "--stain-norm <method>",
+        "give the network images in the colours of a reference; for images stained unlike the training data",
+      ).choices(STAIN_NORM_METHODS),
+    )
+    .option(
+      "--stain-target <image>",
+      "the reference of --stain-norm; default the published one of the method",
+      pathOf("--stain-target"),
     )
     .option("--no-resume", "grade again what an earlier run finished")
     .option("--set <key=value>", "post.* and infer.* options of the specification, repeatable", collect, [])

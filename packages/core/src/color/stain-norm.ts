@@ -5,8 +5,8 @@
  */
 import { DataError } from "../errors.js";
 import type { RgbImage } from "../raster.js";
-import { MACENKO_REFERENCE, measureMacenko, normalizeMacenko } from "./macenko.js";
-import { measureReinhard, normalizeReinhard, REINHARD_REFERENCE } from "./reinhard.js";
+import { MACENKO_REFERENCE, type MacenkoProfile, measureMacenko, normalizeMacenko } from "./macenko.js";
+import { measureReinhard, normalizeReinhard, REINHARD_REFERENCE, type ReinhardProfile } from "./reinhard.js";
 import { LEAST_TISSUE } from "./tissue.js";
 
 /** Methods of {@link createStainNormalizer}. */
@@ -19,6 +19,8 @@ export interface StainNormalizer {
   readonly method: StainNormMethod;
   /** Method and reference in words, `macenko (built-in reference)`. */
   readonly description: string;
+  /** The reference in numbers: what two normalisers of one method differ in. */
+  readonly reference: MacenkoProfile | ReinhardProfile;
   /** The image in the reference's colours; null when too little tissue or a single stain leaves nothing to measure. */
   apply(image: RgbImage): RgbImage | null;
 }
@@ -38,7 +40,7 @@ export function createStainNormalizer(
   target?: { readonly name: string; readonly image: RgbImage },
 ): StainNormalizer {
   const description = `${method} (${target?.name ?? "built-in reference"})`;
-  const normalizer = <Profile>(
+  const normalizer = <Profile extends MacenkoProfile | ReinhardProfile>(
     measure: (rgb: Uint8Array) => Profile | null,
     normalize: (rgb: Uint8Array, source: Profile, target: Profile) => Uint8Array,
     published: Profile,
@@ -52,6 +54,7 @@ export function createStainNormalizer(
     return {
       method,
       description,
+      reference,
       apply({ width, height, data }) {
         const source = measure(data);
         return source === null ? null : { width, height, data: normalize(data, source, reference) };

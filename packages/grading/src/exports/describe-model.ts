@@ -10,6 +10,7 @@ export function describeModel(graded: GradedImage): Record<string, string> {
   const { metadata } = graded;
   if (!metadata) return {};
   return {
+    ...(graded.stainNorm !== undefined && { stain_norm: graded.stainNorm }),
     model: metadata.name,
     model_parameters_sha256: metadata.parameterHash,
     intended_use: metadata.intendedUse,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type PostOptions, throwIfAborted, UsageError } from "@renograde/core";
+import { type PostOptions, type StainNormalizer, throwIfAborted, UsageError } from "@renograde/core";
 import { listInputs } from "@renograde/slides/node";
 import type { GradedPixelSize } from "../graded-image.js";
 import { planWindows } from "../window-plan.js";
@@ -46,6 +46,8 @@ export interface GradeInputsOptions extends OnnxOptions {
   readonly flipTTA?: boolean;
   /** `export.dropDegenerate`. */
   readonly dropDegenerate?: boolean;
+  /** Stain normalisation of what the network sees; an image with too little tissue is graded as it is, with a warning. */
+  readonly stainNorm?: StainNormalizer;
   /** Skip images that an earlier run finished with the same model and options, default true. */
   readonly resume?: boolean;
   /** Date of the report, `2026-11-23`; default today. */
@@ -86,6 +88,8 @@ export interface GradeSummary {
   /** Nuclei by type id over all images. */
   readonly counts: readonly number[];
   readonly nuclei: number;
+  /** Stain normalisation in words, where one was asked for. */
+  readonly stainNorm?: string;
   /** Path of the report, where one was made. */
   readonly report?: string;
 }

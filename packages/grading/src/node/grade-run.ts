@@ -9,7 +9,13 @@ import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { InterruptedError, isRenogradeError, type PostOptions, type RgbImage } from "@renograde/core";
+import {
+  InterruptedError,
+  isRenogradeError,
+  type PostOptions,
+  type RgbImage,
+  STAIN_NORM_SKIPPED,
+} from "@renograde/core";
 import type { PixelSize } from "@renograde/slides";
 import { type InputFile, readImage } from "@renograde/slides/node";
 import { finishGrading, MPP_TOLERANCE, type NetworkResult, runNetwork } from "../grade-image.js";
@@ -68,6 +74,9 @@ export class GradeRun {
       step: options.step ?? metadata.kept,
       flipTTA: options.flipTTA ?? false,
       dropDegenerate: this.choice.dropDegenerate,
+      ...(options.stainNorm && {
+        stainNorm: { method: options.stainNorm.method, reference: options.stainNorm.reference },
+      }),
     };
     this.key = createHash("sha256").update(JSON.stringify(settings)).digest("hex");
   }
@@ -137,6 +146,7 @@ export class GradeRun {
       ...this.calibration(file, pixelSize),
       ...(options.step !== undefined && { step: options.step }),
       ...(options.flipTTA !== undefined && { flipTTA: options.flipTTA }),
+      ...(options.stainNorm && { stainNorm: options.stainNorm }),
       ...(options.signal && { signal: options.signal }),
       onSubmitted,
       onProgress: (windows, totalWindows) =>
@@ -148,6 +158,9 @@ export class GradeRun {
           totalWindows,
         }),
     });
+    if (options.stainNorm && result.stainNorm === undefined) {
+      options.onWarning?.(`${file.path}: ${STAIN_NORM_SKIPPED}`);
+    }
     // One image after the other; this one counts as at work until its turn comes.
     const before = this.pending;
     this.pending = before
@@ -238,6 +251,7 @@ export class GradeRun {
       failures,
       counts,
       nuclei: counts.reduce((a, n) => a + n, 0),
+      ...(this.options.stainNorm && { stainNorm: this.options.stainNorm.description }),
       ...(report !== undefined && { report }),
     };
   }
@@ -255,6 +269,7 @@ export class GradeRun {
       scheme: metadata.classes,
       model: metadata,
       engine: session.engine,
+      ...(this.options.stainNorm && { stainNorm: this.options.stainNorm.description }),
       date: date ?? new Date().toISOString().slice(0, 10),
       version: renogradeVersion(),
       failures: failures.map(({ name, message }) => ({ name, message })),

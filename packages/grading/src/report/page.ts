@@ -19,6 +19,8 @@ export interface ReportPageInput {
   readonly model?: ModelMetadata;
   /** The engine in words. */
   readonly engine: string;
+  /** Stain normalisation before the network, in words. */
+  readonly stainNorm?: string;
   /** `2026-11-23`. */
   readonly date: string;
   readonly version: string;
@@ -198,7 +200,11 @@ function methodSection(input: ReportPageInput): string {
   const windows = input.model
     ? ` Windows of ${input.model.window} px keep their central ${input.model.kept} px; ${escapeHtml(input.engine)}.`
     : "";
-  return `<section><h2>Method</h2><p>CHR-Net (Gao et al., MICCAI 2021): W-Net segments every nucleus (binary map, distance map, watershed); two high-resolution extractors solve two easier tasks, one seen from afar (100x), one from near (400x); a fusion block gives each pixel its class, and each nucleus takes the class most of its pixels voted for.${windows}${constants}</p></section>`;
+  const stain =
+    input.stainNorm === undefined
+      ? ""
+      : ` The network saw the images after stain normalisation, ${escapeHtml(input.stainNorm)}, except where they hold too little tissue for it; pictures and haematoxylin densities are of the images as they are.`;
+  return `<section><h2>Method</h2><p>CHR-Net (Gao et al., MICCAI 2021): W-Net segments every nucleus (binary map, distance map, watershed); two high-resolution extractors solve two easier tasks, one seen from afar (100x), one from near (400x); a fusion block gives each pixel its class, and each nucleus takes the class most of its pixels voted for.${stain}${windows}${constants}</p></section>`;
 }
 
 function modelCard(model: ModelMetadata | undefined): string {
