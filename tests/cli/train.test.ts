@@ -12,7 +12,16 @@ import { describeCommand, writeDisks } from "./run.js";
 /** A very narrow network on 22 px crops: a step takes some ten milliseconds. */
 const TRAIN = [
   ...["train", "--data", "ds", "--set", "net.width=0.01", "--set", "data.window=24", "--set", "data.step=20"],
-  ...["--set", "data.crop=22", "--set", "aug.preset=flip", "--set", "train.batch=2", "--set", "train.threads=1"],
+  ...[
+    "--set",
+    "data.crop=22",
+    "--set",
+    "aug.preset=flip",
+    "--set",
+    "train.batch=2",
+    "--set",
+    "train.threads=1",
+  ],
 ];
 
 describeCommand("train and export", ({ run, start, path, files }) => {
@@ -86,7 +95,7 @@ describeCommand("train and export", ({ run, start, path, files }) => {
         ),
       ]);
       expect((await files("long", true)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-      const resumed = start(...args, "--resume");
+      const resumed = start("train", "--data", "ds", "--run", "long", "--resume");
       const lines: string[] = [];
       resumed.child.stderr?.on("data", (text: string) => {
         lines.push(text);

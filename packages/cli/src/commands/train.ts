@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, pathOf, printResult, wholeNumber } from "../context.js";
 import type { Run } from "../program.js";
@@ -54,8 +55,13 @@ async function trainCommand(context: Context, options: TrainCommandOptions): Pro
     process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
     process.channel?.unref();
   }
-  const { readConfig, train } = await import("@renograde/training");
-  const config = await readConfig(options.config, options.set);
+  const { readConfig, runPaths, train } = await import("@renograde/training");
+  // A run goes on with its own configuration.
+  const own = options.resume === true ? runPaths(options.run).config : undefined;
+  const config = await readConfig(
+    options.config ?? (own !== undefined && existsSync(own) ? own : undefined),
+    options.set,
+  );
   const leads = place === null || place.rank === 0;
   const result = await train({
     config,
@@ -88,7 +94,10 @@ export function registerTrain(program: Command, run: Run): void {
       pathOf("--data"),
     )
     .option("--run <dir>", "folder of the run: configuration, log, checkpoints", pathOf("--run"))
-    .option("-c, --config <file>", "YAML file of options; default: those of the paper")
+    .option(
+      "-c, --config <file>",
+      "YAML file of options; default: those of the paper, with --resume the run's own",
+    )
     .option("--set <key=value>", "one option, repeatable, for instance train.batch=4", collect, [])
     .option("--resume", "go on from the run's last checkpoint")
     .option(
