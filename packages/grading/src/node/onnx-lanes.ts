@@ -26,7 +26,7 @@ export interface OnnxOptions {
   /** Threads of the CPU in all, default all that the process may use. */
   readonly threads?: number;
   /**
-   * Windows at work at the same time, each with an equal share of the threads and its own copy of the weights (0.4 GB
+   * Windows at work at the same time, each with an equal share of the threads and its own copy of the weights (1 GB
    * at full width). Default 2 on the CPU where there are two threads, else 1. The result does not depend on it.
    */
   readonly lanes?: number;
