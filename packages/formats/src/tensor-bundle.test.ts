@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { isRenogradeError } from "@renograde/core";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { acceptedTruncations, assertFlipsAreHandled } from "../../../tests/support/damage.js";
 import { crc32c, unmaskCrc32c } from "./checksums.js";
@@ -74,6 +76,103 @@ describe("parseBundleIndex", () => {
     bytes[5] = bytes[5]! ^ 1;
     expect(() => decodeBundleTensor(entry, bytes, place)).toThrow(
       /^b\.data: tensor 'conv0\/W' has the wrong checksum/,
+    );
+  });
+});
+
+/** A table with sound checksums around any entries; all lengths below 128. */
+function tableOf(entries: readonly (readonly [key: number[], value: number[]])[]): Uint8Array {
+  const out: number[] = [];
+  const add = (content: number[]): number[] => {
+    const start = out.length;
+    out.push(...content, 0);
+    const crc = crc32c(Uint8Array.from(out.slice(start)));
+    const masked = (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+    out.push(masked & 255, (masked >>> 8) & 255, (masked >>> 16) & 255, masked >>> 24);
+    return [start, content.length];
+  };
+  const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, value >> 7]);
+  const end = [0, 0, 0, 0, 1, 0, 0, 0];
+  const body = entries.flatMap(([key, value]) => [0, key.length, value.length, ...key, ...value]);
+  const data = add([...body, ...end]).flatMap(varint);
+  const meta = add(end).flatMap(varint);
+  const index = add([0, 1, data.length, 0x7a, ...data, ...end]).flatMap(varint);
+  const footer = [...meta, ...index];
+  out.push(...footer, ...new Array<number>(40 - footer.length).fill(0));
+  return Uint8Array.from([...out, 0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
+}
+
+describe("messages inside a sound table", () => {
+  const header = [0x08, 1];
+  const entry = [0x08, 1, 0x12, 4, 0x12, 2, 0x08, 3, 0x28, 12, 0x35, 1, 2, 3, 4];
+  const name = [0x77];
+
+  it("are read", () => {
+    const { entries } = parseBundleIndex(
+      tableOf([
+        [[], header],
+        [name, entry],
+      ]),
+      "x",
+    );
+    expect(entries.get("w")).toMatchObject({ dtype: "F32", shape: [3], offset: 0, size: 12, shard: 0 });
+  });
+
+  it.each([
+    ["no header", [[name, entry]], "x: has no header; the file is damaged"],
+    [
+      "a big-endian writer",
+      [[[], [0x08, 1, 0x10, 1]]],
+      "x: was written on a big-endian machine, which is not supported",
+    ],
+    ["no data file", [[[], []]], "x: would have 0 data files; the file is damaged"],
+    [
+      "a data file that is not there",
+      [
+        [[], header],
+        [name, [...entry, 0x18, 5]],
+      ],
+      "x: tensor 'w' is described wrongly; the file is damaged",
+    ],
+    [
+      "a size that is not the shape's",
+      [
+        [[], header],
+        [name, [...entry, 0x28, 11]],
+      ],
+      "x: tensor 'w' of shape [3] cannot have 11 bytes; the file is damaged",
+    ],
+    [
+      "a partitioned variable",
+      [
+        [[], header],
+        [name, [...entry, 0x3a, 0]],
+      ],
+      "x: tensor 'w' is stored in parts (a partitioned variable), which is not supported; save it without partitioner",
+    ],
+  ] as [string, [number[], number[]][], string][])("with %s are refused", (_, entries, message) => {
+    expect(() => parseBundleIndex(tableOf(entries), "x")).toThrow(message);
+  });
+
+  it("are refused or read with any bytes", () => {
+    const damaged = fc.array(fc.tuple(fc.nat(entry.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(damaged, (changes) => {
+        const changed = entry.slice();
+        for (const [at, to] of changes) changed[at] = to;
+        try {
+          parseBundleIndex(
+            tableOf([
+              [[], header],
+              [name, changed],
+            ]),
+            "x",
+          );
+        } catch (error) {
+          if (!isRenogradeError(error, "FileFormatError")) throw error;
+        }
+      }),
+      { seed: 20210927, numRuns: 2000 },
     );
   });
 });
