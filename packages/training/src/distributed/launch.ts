@@ -60,7 +60,8 @@ export async function launchProcesses(options: LaunchOptions): Promise<number> {
   const killAll = (): void => {
     for (const child of children) child.kill("SIGKILL");
   };
-  let status = 0;
+  const codes: (number | null)[] = [];
+  let first: { readonly rank: number; readonly status: number; readonly reason: string } | undefined;
   let notice: NodeJS.Timeout | undefined;
 
   const follow = async (rank: number): Promise<void> => {
@@ -76,11 +77,10 @@ export async function launchProcesses(options: LaunchOptions): Promise<number> {
       printed = (printed + chunk).slice(-KEPT);
     });
     const [code, endedBy] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-    if (code === 0 || status !== 0) return;
-    status = code ?? 1;
-    if (rank !== 0 || code === null) {
-      options.onFailure?.(rank, code === null ? `it was ended by ${endedBy}` : printed.trim());
-    }
+    codes[rank] = code;
+    if (code === 0 || first !== undefined) return;
+    const reason = code === null ? `it was ended by ${endedBy}` : printed.trim().replace(/^error: /, "");
+    first = { rank, status: code ?? 1, reason };
     notice = setTimeout(stopAll, NOTICE_MS);
   };
 
@@ -88,7 +88,10 @@ export async function launchProcesses(options: LaunchOptions): Promise<number> {
   process.once("exit", killAll);
   try {
     await Promise.all(Array.from({ length: processes }, (_, rank) => follow(rank)));
-    return status;
+    // Wrong usage is the same for all, and rank 0 has said it.
+    const said = first !== undefined && codes[0] === 2 && first.status === 2;
+    if (first !== undefined && first.reason !== "" && !said) options.onFailure?.(first.rank, first.reason);
+    return first?.status ?? 0;
   } finally {
     clearTimeout(notice);
     signal?.removeEventListener("abort", stopAll);

@@ -98,7 +98,9 @@ export class Team {
     const [count = 0] = this.group.sum([different.length > 0 ? 1 : 0]);
     if (count === 0) return;
     const { rank, size } = this.group.place;
-    const what = different.map((name) => `${name} (${facts[name]}, on rank 0 ${first[name]})`);
+    // Hashes are long, and nobody compares them.
+    const brief = (fact = ""): string => fact.slice(0, 8);
+    const what = different.map((name) => `${name} (${brief(facts[name])}, on rank 0 ${brief(first[name])})`);
     throw new UsageError(
       different.length > 0
         ? `rank ${rank} of ${size}: has another ${what.join(" and ")}; give all processes the same options, data and run folder`
