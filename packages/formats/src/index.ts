@@ -10,6 +10,7 @@ export * from "./element-types.js";
 export * from "./geojson.js";
 export * from "./hover-net-json.js";
 export * from "./hover-net-tsv.js";
+export * from "./html-page.js";
 export * from "./mat-annotation.js";
 export * from "./mat5.js";
 export type {

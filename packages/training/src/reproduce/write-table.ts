@@ -4,9 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { type CsvValue, csvChunks } from "@renograde/formats";
+import { type CsvValue, csvChunks, escapeHtml, renderPage } from "@renograde/formats";
 import { readFileBytes, writeFileAtomic } from "@renograde/slides/node";
-import { escapeHtml, renderPage } from "../pages/page.js";
 import { TABLES } from "./published.js";
 import { picturePath, type ReproducedTable } from "./run-table.js";
 import {
