@@ -66,6 +66,13 @@ describeCommand("train and export", ({ run, start, path, files }) => {
       expect(JSON.parse(trained.stdout)).toMatchObject({ runDir: "run", epochs: 1 });
       const exported = await run("export", "run", "--out", "own.onnx", "--json");
       expect(JSON.parse(exported.stdout)).toMatchObject({ path: "own.onnx", metadata: { window: 22 } });
+      const missing = await run("export", "run", "--out", "no.onnx", "--checkpoint", "7");
+      expect([missing.status, missing.stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /^error: run: the run has no checkpoint "7"; choose another with --checkpoint \((best, )?last\)\n$/,
+        ),
+      ]);
       await writeDisks([path("in/a.png")], 40, 30);
       const graded = await run(
         "grade",

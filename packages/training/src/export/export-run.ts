@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { readdir } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { DataError, FileAccessError, isRenogradeError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { describeModel, exportOnnx } from "@renograde/nn";
@@ -48,6 +50,16 @@ function checkpointPath(runDir: string, which: "best" | "last" | number): string
   return typeof which === "number" ? paths.epoch(which) : paths[which];
 }
 
+/** @throws FileAccessError naming the checkpoints there are, when this one is not among them */
+async function checkPresence(runDir: string, path: string, which: "best" | "last" | number): Promise<void> {
+  const names = await readdir(dirname(path)).catch((): string[] => []);
+  if (names.includes(`${basename(path)}.safetensors`)) return;
+  const present = names.flatMap((name) => /^(?:epoch-0*)?(.+)\.safetensors$/.exec(name)?.[1] ?? []).sort();
+  const remedy =
+    present.length === 0 ? "train it first" : `choose another with --checkpoint (${present.join(", ")})`;
+  throw new FileAccessError(runDir, `the run has no checkpoint "${which}"; ${remedy}`);
+}
+
 /**
  * Writes the model of a run.
  *
@@ -72,7 +84,9 @@ export async function exportRun(
     });
   });
   const info = await readRunInfo(runDir);
-  const checkpoint = await readCheckpoint(checkpointPath(runDir, which));
+  const path = checkpointPath(runDir, which);
+  await checkPresence(runDir, path, which);
+  const checkpoint = await readCheckpoint(path);
   const network = networkOf(config, info.classes);
   const { geometry: usual } = network;
   const output = config.data.crop - usual.rim;
