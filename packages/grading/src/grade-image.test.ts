@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isRenogradeError, RCC_CLASSES } from "@renograde/core";
+import { drawOverlay, isRenogradeError, outlineWidth, RCC_CLASSES } from "@renograde/core";
 import { parseCsv, parseGeoJson, parseHoverNetJson, parseMat5 } from "@renograde/formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { orderMaps } from "./assemble-nuclei.js";
@@ -10,7 +10,6 @@ import { encodeGeoJson } from "./exports/geojson.js";
 import { encodeHoverNetJson } from "./exports/hover-net.js";
 import { encodeMapsNpy, parseMapsNpy } from "./exports/maps-npy.js";
 import { encodeResultMat } from "./exports/mat.js";
-import { drawOverlay, outlineWidth } from "./exports/overlay.js";
 import { gradeImage, gradeMaps } from "./grade-image.js";
 import type { GradedImage } from "./graded-image.js";
 import { openOnnxModel } from "./node/onnx-lanes.js";

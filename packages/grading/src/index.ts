@@ -10,7 +10,6 @@ export * from "./exports/geojson.js";
 export * from "./exports/hover-net.js";
 export * from "./exports/maps-npy.js";
 export * from "./exports/mat.js";
-export * from "./exports/overlay.js";
 export * from "./grade-image.js";
 export * from "./graded-image.js";
 export * from "./infer.js";

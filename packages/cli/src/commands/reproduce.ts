@@ -58,7 +58,8 @@ const SMOKE_SETTINGS = [
 
 /** Opens exported models with ONNX Runtime. */
 async function openGrader(modelPath: string): Promise<ImageGrader> {
-  const { drawOverlay, gradeImage } = await import("@renograde/grading");
+  const { drawOverlay } = await import("@renograde/core");
+  const { gradeImage } = await import("@renograde/grading");
   const { openOnnxModel } = await import("@renograde/grading/node");
   const { session, metadata } = await openOnnxModel(modelPath);
   return {

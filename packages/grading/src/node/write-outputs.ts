@@ -4,14 +4,13 @@
  * @module
  */
 import { join } from "node:path";
-import { type RgbImage, UsageError } from "@renograde/core";
+import { drawOverlay, type RgbImage, UsageError } from "@renograde/core";
 import { encodeLabelPng, encodePng, writeFileAtomic } from "@renograde/slides/node";
 import { encodeNucleiCsv } from "../exports/csv.js";
 import { encodeGeoJson } from "../exports/geojson.js";
 import { encodeHoverNetJson } from "../exports/hover-net.js";
 import { encodeMapsNpy } from "../exports/maps-npy.js";
 import { encodeResultMat } from "../exports/mat.js";
-import { drawOverlay } from "../exports/overlay.js";
 import type { GradedImage } from "../graded-image.js";
 
 /** Formats of one image's results: HoVer-Net JSON, QuPath GeoJSON, table, MATLAB file, outlined image, label map. */

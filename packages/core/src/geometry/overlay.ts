@@ -3,13 +3,9 @@
  *
  * @module
  */
-import {
-  assertSameSize,
-  type ClassScheme,
-  type LabelMap,
-  type Nucleus,
-  type RgbImage,
-} from "@renograde/core";
+import type { ClassScheme } from "../class-scheme.js";
+import type { Nucleus } from "../nucleus.js";
+import { assertSameSize, type LabelMap, type RgbImage } from "../raster.js";
 
 /** Outline width at this pixel size is {@link WIDTH_PX}: a 512 px patch of 128 µm. */
 const REFERENCE_MPP = 0.25;
