@@ -42,17 +42,19 @@ export function shiftBrightness(rgb: Uint8Array, shift: number): Uint8Array {
 
 /** (x − m)·factor + m with m the mean of each channel. @param rgb - interleaved bytes */
 export function scaleContrast(rgb: Uint8Array, factor: number): Uint8Array {
-  const sums = [0, 0, 0];
+  let sumRed = 0;
+  let sumGreen = 0;
+  let sumBlue = 0;
   for (let i = 0; i < rgb.length; i += 3) {
-    sums[0]! += rgb[i]!;
-    sums[1]! += rgb[i + 1]!;
-    sums[2]! += rgb[i + 2]!;
+    sumRed += rgb[i]!;
+    sumGreen += rgb[i + 1]!;
+    sumBlue += rgb[i + 2]!;
   }
-  const tables = sums.map((sum) => {
+  const tableOf = (sum: number): Uint8Array => {
     const mean = sum / (rgb.length / 3);
     return Uint8Array.from({ length: 256 }, (_, x) => toByte((x - mean) * factor + mean));
-  });
-  const [red, green, blue] = tables as [Uint8Array, Uint8Array, Uint8Array];
+  };
+  const [red, green, blue] = [tableOf(sumRed), tableOf(sumGreen), tableOf(sumBlue)];
   const result = new Uint8Array(rgb.length);
   for (let i = 0; i < rgb.length; i += 3) {
     result[i] = red[rgb[i]!]!;
