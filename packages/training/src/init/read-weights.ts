@@ -42,7 +42,7 @@ export interface ForeignWeights {
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
 }
 
-const BUNDLE_FILE = /\.(?:index|data-\d{5}-of-\d{5})$/;
+const BUNDLE_FILE = /\.(?:index|meta|data-\d{5}-of-\d{5})$/;
 /** Keys under which training programs keep the network's dictionary, in the order they are tried. */
 const STATE_KEYS = ["desc", "state_dict", "model_state_dict", "model", "net"];
 /** What PyTorch's data-parallel wrapper puts before every name. */
