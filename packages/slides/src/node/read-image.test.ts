@@ -153,6 +153,29 @@ describe("readImage", () => {
       expect(error.message).toContain("PNG, JPEG and TIFF");
     }
     expect(String(await failure(fixture("float.tif")))).toContain("8 or 16 bits");
+    // One pixel of five samples: header, pixel, bits per sample, extra samples, directory of [tag, type, count, value].
+    const words = [0x4949, 42, 40, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0];
+    const entries = [
+      ...[
+        [256, 3, 1, 1],
+        [257, 3, 1, 1],
+        [258, 3, 5, 16],
+        [259, 3, 1, 1],
+        [262, 3, 1, 1],
+        [273, 4, 1, 8],
+      ],
+      ...[
+        [277, 3, 1, 5],
+        [278, 3, 1, 1],
+        [279, 4, 1, 5],
+        [338, 3, 4, 26],
+      ],
+    ].flatMap(([tag, type, count, value]) => [tag!, type!, count!, 0, value!, 0]);
+    const path = join(folder, "five.tif");
+    await writeFile(path, Uint16Array.from([...words, entries.length / 6, ...entries, 0, 0]));
+    expect(String(await failure(readImage(path)))).toContain(
+      "images of 5 samples per pixel are not supported",
+    );
   });
 
   it("refuses what is missing, a folder, or too large", async () => {
