@@ -1,5 +1,5 @@
 /**
- * CRC-32 (zip, ISO-HDLC), CRC-32C (LevelDB) and Adler-32 (zlib, RFC 1950): what tells damaged compressed data from sound.
+ * CRC-32 (zip, ISO-HDLC), CRC-32C (LevelDB, TFRecord) and Adler-32 (zlib, RFC 1950): what tells damaged compressed data from sound.
  *
  * @module
  */
@@ -44,6 +44,11 @@ export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (let i = 0; i < bytes.length; i++) crc = TABLE_C[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** A CRC-32C as it is stored beside the data it covers: rotated by 15 bits plus a constant. */
+export function maskCrc32c(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
 /** The CRC-32C behind a masked one: they are stored rotated by 15 bits plus a constant. */

@@ -31,6 +31,7 @@ export * from "./onnx-metadata.js";
 export * from "./onnx-model.js";
 export * from "./safetensors.js";
 export * from "./tensor-bundle.js";
+export * from "./tfevents.js";
 export * from "./torch-weights.js";
 export * from "./uuid.js";
 export * from "./zip.js";
