@@ -43,7 +43,7 @@ function weightsOf(list: readonly (readonly [name: string, shape: readonly numbe
   const tensors = list.map(
     ([name, shape]) => [name, { shape, read: async () => new Float32Array(elements(shape)) }] as const,
   );
-  return { path: "weights", format: "PyTorch", sha256: "", metadata: new Map(), tensors: new Map(tensors) };
+  return { path: "weights", format: "PyTorch", sha256: "", tensors: new Map(tensors) };
 }
 
 function encoderSpecs(kind: ResNet50Kind): ParameterSpec[] {

@@ -37,8 +37,6 @@ export interface ForeignWeights {
   readonly format: "PyTorch" | "safetensors" | "npz" | "TensorFlow checkpoint";
   /** SHA-256 of the file; of the index, which holds a checksum of every tensor, for a TensorFlow checkpoint. */
   readonly sha256: string;
-  /** Free text of a safetensors file. */
-  readonly metadata: ReadonlyMap<string, string>;
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
 }
 
@@ -62,11 +60,10 @@ export async function readWeights(path: string): Promise<ForeignWeights> {
   if (prefix !== path || (!existsSync(path) && existsSync(`${prefix}.index`))) return readBundle(prefix);
   const bytes = await readFileBytes(path);
   const common = { path, sha256: createHash("sha256").update(bytes).digest("hex") };
-  const none: ReadonlyMap<string, string> = new Map();
-  if (isNpz(bytes)) return { ...common, format: "npz", metadata: none, tensors: readNpz(bytes, path) };
+  if (isNpz(bytes)) return { ...common, format: "npz", tensors: readNpz(bytes, path) };
   if (bytes[0] === 0x50 || (bytes[0] === 0x80 && bytes[1] === 2)) {
     const tensors = pickDictionary(parseTorch(bytes, path), path);
-    return { ...common, format: "PyTorch", metadata: none, tensors };
+    return { ...common, format: "PyTorch", tensors };
   }
   // Behind its length the header of safetensors is a JSON object.
   if (bytes[8] !== 0x7b) {
@@ -76,11 +73,10 @@ export async function readWeights(path: string): Promise<ForeignWeights> {
       "is no file of weights that is known; give PyTorch's .pth, safetensors, .npz or a TensorFlow checkpoint",
     );
   }
-  const { tensors, metadata } = parseSafetensors(bytes, path);
+  const { tensors } = parseSafetensors(bytes, path);
   return {
     ...common,
     format: "safetensors",
-    metadata,
     tensors: mapTensors(tensors, ({ dtype, shape, data }) => ({
       shape,
       read: async () => toFloat(data, dtype),
@@ -154,7 +150,7 @@ async function readBundle(prefix: string): Promise<ForeignWeights> {
     tensors.set(name, { shape: entry.shape, read });
   }
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { path: prefix, format: "TensorFlow checkpoint", sha256, metadata: new Map(), tensors };
+  return { path: prefix, format: "TensorFlow checkpoint", sha256, tensors };
 }
 
 /** At most `length` bytes of a file from `offset` on; fewer where it ends. */

@@ -60,7 +60,7 @@ function weightsOf(list: readonly { name: string; shape: readonly number[] }[]):
   const tensors = new Map<string, ForeignTensor>(
     list.map(({ name, shape }) => [name, { shape, read: async () => counted(elements(shape)) }]),
   );
-  return { path: "weights", format: "PyTorch", sha256: "", metadata: new Map(), tensors };
+  return { path: "weights", format: "PyTorch", sha256: "", tensors };
 }
 
 const specsOf = (network: string, width = 1): ParameterSpec[] =>

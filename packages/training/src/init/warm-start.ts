@@ -1,12 +1,11 @@
 /**
- * Warm start: the weights of an earlier run of ours, where the classes may have changed (issue of a new dataset).
+ * Warm start: the weights of an earlier run of ours, where the classes may have changed.
  *
  * @module
  */
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ClassScheme } from "@renograde/core";
-import { DataError } from "@renograde/core";
+import { type ClassScheme, DataError } from "@renograde/core";
 import { declareParameters, type Network, type ParameterSpec, type StateTensor } from "@renograde/nn";
 import { hasCheckpoint } from "../loop/checkpoint.js";
 import { readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
