@@ -87,7 +87,10 @@ describe.each([
 /** What makes a network small enough for the reference. */
 const SMALL: Readonly<Record<string, NetOptions>> = { "hover-net": { width: 1 / 32, hoverWindow: 256 } };
 
-describe.each([...networks.keys()])("%s agrees", (name) => {
+// Mask R-CNN, whose output has no fixed shape, has a file of its own.
+const MAP_NETWORKS = [...networks.keys()].filter((name) => name !== "mask-rcnn");
+
+describe.each(MAP_NETWORKS)("%s agrees", (name) => {
   const small = SMALL[name] ?? { width: 0.125 };
   const prepareNetwork = (preset: "paper" | "reference", rewrite: "reorder" | "full"): Prepared => {
     const network = createNetwork(name, { ...small, preset, rewrite });

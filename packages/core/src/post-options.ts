@@ -5,14 +5,13 @@
  */
 
 /** Names of {@link InstanceMethod}. */
-export const INSTANCE_METHODS = ["watershed", "distance", "components", "hover-net"] as const;
+export const INSTANCE_METHODS = ["watershed", "distance", "components", "hover-net", "detections"] as const;
 
 /**
  * How instances are found: §3 (`watershed`: binary and distance map), §4 (`distance`: a distance in pixels alone), §6
- * (`components`: no distance map) §7 (`hover-net`: offset maps) or §8
- * (`detections`: boxes with masks instead of maps).
+ * (`components`: no distance map), §7 (`hover-net`: offset maps) or §8 (`detections`: boxes with masks, painted).
  */
-export type InstanceMethod = "watershed" | "components" | "hover-net" | "distance" | "detections";
+export type InstanceMethod = (typeof INSTANCE_METHODS)[number];
 
 /** Rule for equal keys in the flood, spec/postprocessing.md §3.1. */
 export type WatershedTies = "skimage-legacy" | "skimage-0.25.2" | "component";
@@ -22,8 +21,10 @@ export interface PostOptions {
   readonly method: InstanceMethod;
   /** Depth of the h-minima, 0…255 (§3 step 3). */
   readonly h: number;
-  /** Bytes above this are nucleus, 0…255 (§3 step 1); for `distance`, pixels of distance (§4);
-   * for `detections`, scores of at least (threshold + 1) / 256 count (§8). */
+  /**
+   * Bytes above this are nucleus, 0…255 (§3 step 1); for `distance`, pixels of distance (§4); for
+   * `detections`, scores of at least (threshold + 1) / 256 count (§8).
+   */
   readonly threshold: number;
   /** Nuclei of at most this many pixels are removed (§3 step 9). */
   readonly minArea: number;

@@ -50,6 +50,7 @@ it("exports these names and no others", () => {
       "inputRule",
       "isFrozen",
       "isResNet50Frozen",
+      "maskRcnnLoss",
       "matmulShape",
       "mergeClassIds",
       "mhr",

@@ -18,6 +18,7 @@ export * from "./networks/chr-net.js";
 export * from "./networks/freeze.js";
 export * from "./networks/hover-loss.js";
 export * from "./networks/hover-net.js";
+export * from "./networks/mask-rcnn/loss.js";
 export * from "./networks/network.js";
 export * from "./networks/options.js";
 export * from "./networks/registry.js";

@@ -17,6 +17,7 @@ import { UsageError } from "@renograde/core";
  *   (spec/baselines.md §6)
  * - `borderWeights`: weights of pixels, high between close nuclei, `[N, 1, H, W]` (spec/baselines.md §3)
  * - `pixelDistance`: chessboard distance in px inside each nucleus, 0 outside, `[N, 1, H, W]` (spec/baselines.md §7)
+ * - `instances`: numbers of the nuclei, 0 = background, `[N, H, W]`; read on the host (spec/baselines.md §4)
  */
 export type TargetName =
   | "classes"
@@ -26,7 +27,8 @@ export type TargetName =
   | "distance"
   | "offsets"
   | "borderWeights"
-  | "pixelDistance";
+  | "pixelDistance"
+  | "instances";
 
 /** Targets of one batch, by name. */
 export type Targets<T> = { readonly [Name in TargetName]?: T };

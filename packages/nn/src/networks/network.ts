@@ -88,8 +88,20 @@ export interface Network {
    * @throws UsageError when a target is missing
    */
   loss<T>(F: Backend<T>, image: T, targets: Targets<T>, settings?: StepSettings): Loss<T>;
-  /** Forward pass for grading. @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1 */
+  /**
+   * Forward pass for grading.
+   *
+   * @param image `[N, 3, H+rim, W+rim]`, RGB in 0…1
+   * @throws UsageError for a network of detections, which has {@link Network.detect} instead
+   */
   infer<T>(F: Backend<T>, image: T): InferenceOutputs<T>;
+  /**
+   * Forward pass for grading of a network that finds objects instead of maps (Mask R-CNN).
+   *
+   * @param image `[1, 3, H, W]`: one image, for the number of objects differs between images
+   * @returns `[D, columns]`, one row per object, columns as the output `detections` lists them
+   */
+  detect?<T>(F: Backend<T>, image: T): T;
 }
 
 /** Sides a network can take, such as `8·n + 6`. */

@@ -8,6 +8,7 @@ import { createChrNetwork } from "./chr-family.js";
 import { type ChrForward, chrNet, mhr, mhrUDist, shr } from "./chr-net.js";
 import { createDist } from "./dist.js";
 import { createHoverNet } from "./hover-net.js";
+import { createMaskRcnn } from "./mask-rcnn/mask-rcnn.js";
 import { createMicroNet } from "./micro-net.js";
 import type { Network } from "./network.js";
 import { type NetOptions, resolveNetOptions } from "./options.js";
@@ -62,6 +63,11 @@ export const networks: ReadonlyMap<string, NetworkDefinition> = new Map(
       name: "u-net",
       title: "U-Net on a ResNet-50, baseline of Table 1",
       create: (options?: NetOptions) => createUNet("u-net", resolveNetOptions(options)),
+    },
+    {
+      name: "mask-rcnn",
+      title: "Mask R-CNN on a ResNet-50 with feature pyramid, baseline of Table 1",
+      create: (options?: NetOptions) => createMaskRcnn("mask-rcnn", resolveNetOptions(options)),
     },
     {
       name: "micro-net",

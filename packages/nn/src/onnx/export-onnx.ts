@@ -4,7 +4,13 @@
  * @module
  */
 import { UsageError } from "@renograde/core";
-import { encodeOnnxModel, type ModelMetadata, type OnnxGraph, type OnnxValue } from "@renograde/formats";
+import {
+  detectionColumns,
+  encodeOnnxModel,
+  type ModelMetadata,
+  type OnnxGraph,
+  type OnnxValue,
+} from "@renograde/formats";
 import { ONNX_OPSET } from "../backend.js";
 import type { Rewrite } from "../layers/up-conv.js";
 import type { Network } from "../networks/network.js";
@@ -32,7 +38,8 @@ export const DEFAULT_EXPORT_REWRITE: Rewrite = "full";
 
 /**
  * The network's inference graph: input `image` `[N, 3, H, W]` float32 in 0…1, outputs `maps` and, where the network
- * has tasks, `tasks`; batch, height and width are free.
+ * has tasks, `tasks`; batch, height and width are free. A network of detections takes one image at a time and gives
+ * `detections` `[D, columns]`.
  *
  * @throws DataError when the state does not fit the network
  */
@@ -40,12 +47,16 @@ export function buildOnnxGraph(network: Network, state: StateDict, options: Expo
   const rewrite = options.rewrite ?? DEFAULT_EXPORT_REWRITE;
   const exported = createNetwork(network.name, { ...network.options, rewrite });
   checkState(declareParameters(exported), state);
-  const image: OnnxValue = { name: ONNX_INPUT_NAME, dtype: "float32", dims: ["N", 3, "H", "W"] };
+  const batch = exported.detect ? 1 : "N";
+  const image: OnnxValue = { name: ONNX_INPUT_NAME, dtype: "float32", dims: [batch, 3, "H", "W"] };
   const outputs = exported.outputs.map(
     (output): OnnxValue => ({
       name: output.name,
       dtype: "float32",
-      dims: ["N", output.channels.length, `${output.name}H`, `${output.name}W`],
+      dims:
+        output.name === "detections"
+          ? ["D", detectionColumns(output.channels)]
+          : ["N", output.channels.length, `${output.name}H`, `${output.name}W`],
     }),
   );
   const { foldBatchNorm = true } = options;
@@ -53,6 +64,7 @@ export function buildOnnxGraph(network: Network, state: StateDict, options: Expo
     { name: network.name, inputs: [image], outputs, foldBatchNorm },
     state,
     (F, [x]) => {
+      if (exported.detect) return { detections: exported.detect(F, x!) };
       const { maps, tasks } = exported.infer(F, x!);
       return tasks === undefined ? { maps } : { maps, tasks };
     },

@@ -65,6 +65,11 @@ const SHARES = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 export const TARGET_KINDS: Readonly<Record<TargetName, TargetKind>> = {
   classes: mergedClasses(),
   binary: mergedClasses((scheme) => [0, ...scheme.classes.map(() => 1)]),
+  instances: {
+    element: "int32",
+    shape: (n, side) => [n, side, side],
+    write: (into, sample) => writeCentre(into, sample.labels.instances.data, sample),
+  },
   task1: mergedClasses((scheme) => scheme.tasks[0].merge),
   task2: mergedClasses((scheme) => scheme.tasks[1].merge),
   distance: {
