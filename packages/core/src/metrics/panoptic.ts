@@ -33,6 +33,14 @@ export interface TypeFilter {
   readonly type: number;
 }
 
+/** Which prediction each true instance is matched with. */
+export interface InstanceMatches {
+  /** Predicted row of each true row, `[truth.count]`; -1 = none. */
+  readonly partner: Int32Array;
+  /** IoU of each true row with its partner, 0 where there is none. */
+  readonly iou: Float64Array;
+}
+
 /**
  * Matches instances whose IoU is above `threshold`. At 0.5 and above such matches are unique; below, the
  * assignment of largest ΣIoU is made first and then filtered.
@@ -40,43 +48,56 @@ export interface TypeFilter {
  * @param threshold - 0 ≤ threshold < 1, strict
  * @param filter - only instances of this class, on both sides; all instances when absent
  */
-export function countMatches(overlap: Overlap, threshold: number, filter?: TypeFilter): PanopticCounts {
+export function matchInstances(overlap: Overlap, threshold: number, filter?: TypeFilter): InstanceMatches {
   const { truth, prediction, rowStart, column, intersection } = overlap;
-  const ofTruth = (t: number): boolean => filter === undefined || filter.truthTypes[t] === filter.type;
-  const ofPrediction = (p: number): boolean =>
-    filter === undefined || filter.predictionTypes[p] === filter.type;
   const start = new Int32Array(truth.count + 1);
   const columns: number[] = [];
   const ious: number[] = [];
-  let truths = 0;
   for (let t = 0; t < truth.count; t++) {
-    if (ofTruth(t)) {
-      truths++;
+    if (filter === undefined || filter.truthTypes[t] === filter.type) {
       for (let k = rowStart[t]!; k < rowStart[t + 1]!; k++) {
         const iou = intersection[k]! / pairUnion(overlap, t, k);
-        if (!ofPrediction(column[k]!) || (threshold >= 0.5 && iou <= threshold)) continue;
+        if (filter !== undefined && filter.predictionTypes[column[k]!] !== filter.type) continue;
+        if (threshold >= 0.5 && iou <= threshold) continue;
         columns.push(column[k]!);
         ious.push(iou);
       }
     }
     start[t + 1] = ious.length;
   }
-  let predictions = 0;
-  for (let p = 0; p < prediction.count; p++) if (ofPrediction(p)) predictions++;
+  const partner = new Int32Array(truth.count).fill(-1);
+  const iou = new Float64Array(truth.count);
+  const chosen =
+    threshold >= 0.5
+      ? undefined
+      : assignSparse(
+          start,
+          Int32Array.from(columns),
+          Float64Array.from(ious, (value) => -value),
+          prediction.count,
+        );
+  for (let t = 0; t < truth.count; t++) {
+    const k = chosen === undefined ? (start[t]! < start[t + 1]! ? start[t]! : -1) : chosen[t]!;
+    if (k === -1 || ious[k]! <= threshold) continue;
+    partner[t] = columns[k]!;
+    iou[t] = ious[k]!;
+  }
+  return { partner, iou };
+}
 
+/** Counts the matches of {@link matchInstances}; the same parameters. */
+export function countMatches(overlap: Overlap, threshold: number, filter?: TypeFilter): PanopticCounts {
+  const { partner, iou } = matchInstances(overlap, threshold, filter);
+  const countType = (count: number, types: Uint8Array | undefined): number =>
+    types === undefined ? count : types.reduce((n, type) => n + (type === filter?.type ? 1 : 0), 0);
+  const truths = countType(overlap.truth.count, filter?.truthTypes);
+  const predictions = countType(overlap.prediction.count, filter?.predictionTypes);
   let tp = 0;
   let sumIou = 0;
-  const count = (iou: number): void => {
+  for (let t = 0; t < partner.length; t++) {
+    if (partner[t] === -1) continue;
     tp++;
-    sumIou += iou;
-  };
-  if (threshold >= 0.5) {
-    ious.forEach(count);
-  } else {
-    const cost = Float64Array.from(ious, (iou) => -iou);
-    for (const k of assignSparse(start, Int32Array.from(columns), cost, prediction.count)) {
-      if (k !== -1 && ious[k]! > threshold) count(ious[k]!);
-    }
+    sumIou += iou[t]!;
   }
   return { tp, fp: predictions - tp, fn: truths - tp, sumIou };
 }
