@@ -1,7 +1,7 @@
 /**
  * The whole network against an independent implementation: CHR-Net in PyTorch, written from the specification
  * (`bench/pytorch/chr_net.py`), with the same weights. Values come from `fixtures/network/make.py`; weights, input
- * and targets are a formula repeated here.
+ * and targets are a formula.
  *
  * Everything is float64, so only the order of additions differs: 1e-9 relative to the mean of absolute values.
  */
@@ -13,7 +13,6 @@ import {
   createNetwork,
   declareParameters,
   mergeClassIds,
-  type Network,
   ReferenceBackend,
   type StateDict,
   type Tensor,
@@ -22,8 +21,7 @@ import {
 import * as torch from "@renograde/torch";
 import { describe, expect, it } from "vitest";
 import { describeTorch } from "../../packages/torch/src/testing/describe-torch.js";
-
-type Description = readonly [mean: number, meanAbs: number, sample: number];
+import { type Description, describeValues, formula, formulaState } from "../support/formula.js";
 
 interface Fixture {
   readonly side: number;
@@ -45,47 +43,6 @@ interface Fixture {
 const fixture = JSON.parse(
   readFileSync(new URL("../../fixtures/network/chr-net.json", import.meta.url), "utf8"),
 ) as Fixture;
-
-/** `formula` of make.py: FNV-1a of the name, then a murmur3 finaliser of hash + index; in [-1, 1). */
-function formula(name: string, count: number): Float64Array {
-  let hash = 2166136261;
-  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
-  return Float64Array.from({ length: count }, (_, i) => {
-    let x = (hash + Math.imul(i, 2654435761)) >>> 0;
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b) >>> 0;
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35) >>> 0;
-    return (x ^ (x >>> 16)) >>> 0;
-  }).map((x) => x / 2147483648 - 1);
-}
-
-/** `value` of make.py. */
-function formulaState(network: Network): StateDict {
-  return new Map(
-    declareParameters(network).map(({ name, shape }) => {
-      const [out = 1, cin = 1, ...kernel] = shape;
-      const scale = Math.sqrt(6 / (kernel.reduce((a, b) => a * b, 1) * (out + cin)));
-      const data = formula(
-        name,
-        shape.reduce((a, b) => a * b, 1),
-      ).map((v) => {
-        if (name.endsWith("running_var")) return 1 + 0.5 * v;
-        if (name.endsWith("running_mean") || name.endsWith("bias")) return 0.1 * v;
-        return shape.length === 1 ? 1 + 0.2 * v : v * scale;
-      });
-      return [name, { shape, data }];
-    }),
-  );
-}
-
-function describeValues(values: ArrayLike<number>): Description {
-  let sum = 0;
-  let abs = 0;
-  for (let i = 0; i < values.length; i++) {
-    sum += values[i]!;
-    abs += Math.abs(values[i]!);
-  }
-  return [sum / values.length, abs / values.length, values[Math.floor(values.length / 3)]!];
-}
 
 function expectClose(found: Description, expected: Description, what: string): void {
   const tolerance = 1e-9 * Math.max(expected[1], 1e-3);

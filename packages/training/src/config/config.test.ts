@@ -176,6 +176,21 @@ describe("closestWord", () => {
       optim: { weightDecay: 1e-5 },
       train: { phases: [{ freeze: true }, { batch: 6 }] },
     });
+    expect(parseConfig("net: {network: hover-net}")).toMatchObject({
+      net: { hoverWindow: 270 },
+      data: { window: 540, step: 164, crop: 270, erodeBoundary: 0 },
+      train: { phases: [{ freeze: true, epochs: 50 }, { batch: 6 }] },
+    });
+    expect(parseConfig("net: {network: hover-net, hoverWindow: 256}").data).toMatchObject({
+      window: 512,
+      crop: 256,
+    });
+    const hover = parseConfig("net: {network: hover-net}\nregime: code");
+    expect(hover).toMatchObject({
+      net: { hoverWindow: 350 },
+      data: { window: 400, step: 160, crop: 350 },
+      train: { batch: 8, phases: [{ freeze: true, epochs: 40, lrDropAfter: 20 }, { batch: 4 }] },
+    });
     expect(() => parseConfig("net: {network: micro-net}\ndata: {crop: 262}")).toThrow(/data\.crop: expected/);
   });
 });

@@ -33,7 +33,7 @@ function mergeUnder(over: Tree, under: Tree): Tree {
 
 /** The settings that belong to the network a raw configuration names. */
 function defaultsOf(raw: Tree): Defaults {
-  return networkDefaults(isTree(raw.net) ? raw.net.network : undefined, raw.regime);
+  return networkDefaults(isTree(raw.net) ? raw.net : {}, raw.regime);
 }
 
 /** One `--set`: the option's keys and its value, which is read as YAML. */

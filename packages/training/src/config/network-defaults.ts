@@ -28,6 +28,27 @@ function regimes(shared: Defaults, paper: { readonly [option: string]: unknown }
 
 const CHR_FAMILY = regimes({}, { phases: TWO_PHASES });
 
+/** Patches of HoVer-Net by `net.hoverWindow`; 540 every 164 is what its PyTorch code ships for 270. */
+const HOVER_PATCHES: ReadonlyMap<unknown, { readonly window: number; readonly step: number }> = new Map([
+  [270, { window: 540, step: 164 }],
+  [350, { window: 400, step: 160 }],
+  [256, { window: 512, step: 164 }],
+]);
+
+/** HoVer-Net: offsets are those of whole nuclei, so nothing is eroded. The code trains with 350 px. */
+function hoverRegime(regime: "paper" | "code", given: unknown): Defaults {
+  const hoverWindow = HOVER_PATCHES.has(given) ? given : regime === "code" ? 350 : 270;
+  const phases = [
+    { freeze: true, epochs: 40, lrDropAfter: 20 },
+    { epochs: 40, lrDropAfter: 20, batch: 4 },
+  ];
+  return {
+    net: { hoverWindow },
+    data: { crop: hoverWindow, ...HOVER_PATCHES.get(hoverWindow), erodeBoundary: 0 },
+    train: { phases: regime === "code" ? phases : TWO_PHASES },
+  };
+}
+
 /** Settings by network. A network that is not listed has the schema's own. */
 const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
   ["chr-net", CHR_FAMILY],
@@ -61,8 +82,14 @@ const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
   ],
 ]);
 
-/** The settings of `network` under `regime`. */
-export function networkDefaults(network: unknown, regime: unknown): Defaults {
-  const entry = NETWORK_DEFAULTS.get(typeof network === "string" ? network : "chr-net");
-  return entry?.[regime === "code" ? "code" : "paper"] ?? {};
+/**
+ * The settings of a network under `regime`.
+ *
+ * @param net - the group `net` as given: its network, and what other settings follow from
+ */
+export function networkDefaults(net: Readonly<Record<string, unknown>>, regime: unknown): Defaults {
+  const which = regime === "code" ? "code" : "paper";
+  const { network = "chr-net", hoverWindow } = net;
+  if (network === "hover-net") return hoverRegime(which, hoverWindow);
+  return NETWORK_DEFAULTS.get(String(network))?.[which] ?? {};
 }

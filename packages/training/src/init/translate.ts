@@ -27,11 +27,16 @@ export function familyOf(
 }
 
 /**
- * TensorFlow's names may end with the number of an output; HoVer-Net's later PyTorch files write `conv0./.weight` and
- * `conv1/bn.weight` for what the earlier ones call `conv0.conv.weight` and `conv1_bn.weight`.
+ * TensorFlow's names may end with the number of an output; HoVer-Net's later PyTorch files write `conv0./.weight`,
+ * `conv1/bn.weight` and `preact_bna/bn.weight` for what the earlier ones call `conv0.conv.weight`, `conv1_bn.weight` and
+ * `preact_bn.weight`.
  */
 function plainName(name: string): string {
-  return name.replace(/:0$/, "").replace("./.", ".conv.").replace("/bn.", "_bn.");
+  return name
+    .replace(/:0$/, "")
+    .replace("./.", ".conv.")
+    .replace("preact_bna/bn.", "preact/bn.")
+    .replace("/bn.", "_bn.");
 }
 
 /**
