@@ -62,6 +62,24 @@ describe("model metadata", () => {
     expect(parseModelMetadata(encodeModelMetadata(MODEL), PATH)).toEqual(MODEL);
   });
 
+  it("say how their constants were found, where they were tuned", () => {
+    const tuning = {
+      data: "valid of a data set",
+      images: 3,
+      score: "pq",
+      before: 0.5,
+      after: 0.6,
+      low: -0.01,
+      high: 0.2,
+      replaced: { h: 150 },
+    };
+    const tuned = { ...MODEL, tuning };
+    expect(parseModelMetadata(encodeModelMetadata(tuned), PATH)).toEqual(tuned);
+    expect(() => parseModelMetadata(withField("tuning", { ...tuning, images: 0, low: "x" }), PATH)).toThrow(
+      /tuning\.images must be a whole number from 1, received 0; tuning\.low must be a number/,
+    );
+  });
+
   it("leave alone fields of later versions", () => {
     expect(() => parseModelMetadata(withField("training.tiles", 7), PATH)).not.toThrow();
   });

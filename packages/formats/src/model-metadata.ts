@@ -23,6 +23,8 @@ export type OutputChannel =
   | { readonly kind: "offset"; readonly axis: "x" | "y" }
   /** Softmax channel `id` of cross-category task 0 or 1. */
   | { readonly kind: "task"; readonly task: 0 | 1; readonly id: number }
+  /** Number of the nucleus, of the maps that detections are painted into. */
+  | { readonly kind: "instance" }
   /** Of `detections`, four columns: x1, y1, x2, y2 in window pixels. */
   | { readonly kind: "box" }
   /** Of `detections`, one column: 0…1. */
@@ -36,11 +38,32 @@ export type OutputChannel =
 
 /** One output of the graph. */
 export interface ModelOutput {
-  /** `maps`: the 7 channels of spec/network.md §1, or those other networks have. `tasks`: both task softmaxes, task 1 first. `detections`: a list of objects instead of maps, `[D, columns]`, for batches of one. */
+  /**
+   * `maps`: the 7 channels of spec/network.md §1, or those other networks have.
+   * `tasks`: both task softmaxes, task 1 first. `detections`: a list of objects instead of maps, `[D, columns]`; its
+   * graphs take one image at a time.
+   */
   readonly name: "maps" | "tasks" | "detections";
   readonly channels: readonly OutputChannel[];
   /** Output pixels are this many image pixels wide: 1 for `maps`, 2 for `tasks`. */
   readonly stride: number;
+}
+
+/** How the post-processing constants of a model were found (`renograde tune`). */
+export interface ModelTuning {
+  /** One sentence: the set they were found on. */
+  readonly data: string;
+  readonly images: number;
+  /** Score that was made large: `pq`, `aPQ`, `aji` or `dice`. */
+  readonly score: string;
+  /** The score on that set with {@link replaced} and with the new constants. */
+  readonly before: number;
+  readonly after: number;
+  /** 95 % interval of after − before over resampled images. */
+  readonly low: number;
+  readonly high: number;
+  /** Constants that changed, with their values before. */
+  readonly replaced: Readonly<Partial<Record<keyof PostOptions, number>>>;
 }
 
 /** Everything grading needs to know of a network. */
@@ -67,6 +90,8 @@ export interface ModelMetadata {
   readonly inputName: string;
   readonly outputs: readonly ModelOutput[];
   readonly post: PostOptions;
+  /** Where {@link post} comes from when `renograde tune` found it; absent for the constants the model was exported with. */
+  readonly tuning?: ModelTuning;
   readonly training: {
     /** One sentence: which data, which split. */
     readonly data: string;
@@ -95,6 +120,20 @@ export function detectionColumns(channels: readonly OutputChannel[]): number {
     if (channel.kind === "probabilities") return sum + channel.count;
     return sum + (channel.kind === "mask" ? channel.side ** 2 : 1);
   }, 0);
+}
+
+/**
+ * Channels of the maps that post-processing gets: those of the output `maps`, or those that detections are painted into
+ * (`paintDetectionMaps`); undefined when there is neither.
+ */
+export function mapChannels(outputs: readonly ModelOutput[]): readonly OutputChannel[] | undefined {
+  const maps = outputs.find((output) => output.name === "maps");
+  if (maps) return maps.channels;
+  const detections = outputs.find((output) => output.name === "detections");
+  const classes = detections?.channels.find((channel) => channel.kind === "probabilities");
+  if (!classes) return undefined;
+  const ids = Array.from({ length: classes.count }, (_, id): OutputChannel => ({ kind: "class", id }));
+  return [...ids, { kind: "nucleus" }, { kind: "instance" }];
 }
 
 /** Key of the document in the ONNX file's metadata. */
@@ -229,12 +268,18 @@ const channel: Check = (value, where, problems) => {
   else fields(value, where, problems);
 };
 
-const scores: Check = (value, where, problems) => {
+const number = check("a number", isNumber);
+
+const numbers: Check = (value, where, problems) => {
   if (!isRecord(value)) problems.push(`${where} must be an object, received ${describeValue(value)}`);
-  else
-    for (const [name, score] of Object.entries(value))
-      check("a number", isNumber)(score, `${where}.${name}`, problems);
+  else for (const [name, score] of Object.entries(value)) number(score, `${where}.${name}`, problems);
 };
+
+const optional =
+  (checkValue: Check): Check =>
+  (value, where, problems) => {
+    if (value !== undefined) checkValue(value, where, problems);
+  };
 
 const MODEL_CHECK = object({
   format: oneOf(1),
@@ -267,13 +312,25 @@ const MODEL_CHECK = object({
     watershedTies: oneOf("skimage-legacy", "skimage-0.25.2", "component"),
     dilate: whole(0),
   }),
+  tuning: optional(
+    object({
+      data: text,
+      images: whole(1),
+      score: text,
+      before: number,
+      after: number,
+      low: number,
+      high: number,
+      replaced: numbers,
+    }),
+  ),
   training: object({
     data: text,
     synthetic: boolean,
     seed: whole(0),
     epochs: whole(0),
     steps: whole(0),
-    scores,
+    scores: numbers,
     scoresOn: check("text", (value) => typeof value === "string"),
   }),
   licence: text,

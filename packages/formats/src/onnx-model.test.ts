@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { acceptedTruncations, assertFlipsAreHandled } from "../../../tests/support/damage.js";
 import type { OnnxGraph, OnnxModelOptions } from "./onnx-graph.js";
-import { readOnnxMetadata } from "./onnx-metadata.js";
+import { readOnnxMetadata, replaceOnnxMetadata } from "./onnx-metadata.js";
 import { decodeOnnxModel, encodeOnnxModel } from "./onnx-model.js";
 
 /** y = relu(x · 2 + c), with every kind of attribute and tensor somewhere. */
@@ -134,6 +134,34 @@ describe("readOnnxMetadata", () => {
   it("refuses what is no model", () => {
     expect(() => readOnnxMetadata(new Uint8Array(0), "m.onnx")).toThrow(/^m\.onnx: not an ONNX model/);
     expect(() => readOnnxMetadata(new TextEncoder().encode("<html>"), "m.onnx")).toThrow(FileFormatError);
+  });
+});
+
+describe("replaceOnnxMetadata", () => {
+  const bytes = encodeOnnxModel(GRAPH, OPTIONS);
+
+  it("replaces and adds entries, and gives back the model otherwise", () => {
+    const [first] = Object.keys(OPTIONS.metadata);
+    const long = "ä".repeat(300);
+    const changed = replaceOnnxMetadata(bytes, { [first!]: long, added: "" });
+    expect({ ...readOnnxMetadata(changed) }).toEqual({ ...OPTIONS.metadata, [first!]: long, added: "" });
+    const model = decodeOnnxModel(bytes);
+    expect({ ...decodeOnnxModel(changed), metadata: undefined }).toEqual({ ...model, metadata: undefined });
+  });
+
+  it("keeps every other byte where it is", () => {
+    const bare = encodeOnnxModel(GRAPH, { ...OPTIONS, metadata: {} });
+    const changed = replaceOnnxMetadata(
+      bytes,
+      Object.fromEntries(Object.keys(OPTIONS.metadata).map((k) => [k, "x"])),
+    );
+    expect(changed.subarray(0, bare.length)).toEqual(bare);
+    expect(replaceOnnxMetadata(bytes, OPTIONS.metadata)).toEqual(bytes);
+  });
+
+  it("refuses what is no model", () => {
+    expect(() => replaceOnnxMetadata(new Uint8Array(0), {}, "m.onnx")).toThrow(/^m\.onnx: not an ONNX model/);
+    expect(() => replaceOnnxMetadata(bytes.subarray(0, 40), {}, "m.onnx")).toThrow(FileFormatError);
   });
 });
 

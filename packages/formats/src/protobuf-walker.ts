@@ -12,6 +12,8 @@ export interface ProtobufField {
   readonly number: number;
   /** Content when it is length-delimited, else null. */
   readonly bytes: Uint8Array | null;
+  /** The whole field as it stands in the message, number and length included. */
+  readonly raw: Uint8Array;
   /** Value of a varint (exact below 2^53) or of 32 fixed bits; 0 for other fields. */
   readonly value: number;
 }
@@ -37,6 +39,7 @@ export function* protobufFields(
     throw corrupt(reader);
   };
   while (reader.remaining > 0) {
+    const start = reader.position;
     const tag = varint();
     const number = Math.floor(tag / 8);
     const wireType = tag % 8;
@@ -48,7 +51,7 @@ export function* protobufFields(
     else if (wireType === 2) content = reader.take8(varint(), what);
     else if (wireType === 5) value = reader.u32(what);
     else throw corrupt(reader);
-    yield { number, bytes: content, value };
+    yield { number, bytes: content, raw: bytes.subarray(start, reader.position), value };
   }
 }
 
