@@ -17,9 +17,10 @@ import type { Dataset } from "../datasets/dataset.js";
 import { createBatch, type SamplePlan } from "../targets/batch.js";
 import { createSampleMaker, type SampleOptions } from "../targets/sample-maker.js";
 import { planWindows } from "../targets/windows.js";
-import { type Canvas, createCanvas } from "./canvas.js";
+import { createCanvas } from "./canvas.js";
 import { describePlan } from "./describe-plan.js";
 import { fitText, textHeight, textWidth, wrapWords } from "./font.js";
+import { drawScaleBar } from "./scale-bar.js";
 import { classColors, classTile, distanceTile, imageTile, outlineTile, taskColors } from "./tiles.js";
 import { viridis } from "./viridis.js";
 
@@ -44,7 +45,6 @@ const MARGIN = 16;
 const LINE_GAP = 5;
 /** Beside tiles of a smaller side captions have one pixel per dot, else two. */
 const SMALL_TILE = 160;
-const SCALE_BARS_UM = [5, 10, 20, 25, 50, 100];
 
 /** A column: its heading and, under it, what its colours mean. */
 interface Column {
@@ -96,18 +96,6 @@ function placeLegend({ legend }: Column, width: number, scale: number) {
     return place;
   });
   return { places, height: legend.length === 0 ? 0 : y + line };
-}
-
-/** A bar of round length in a corner of a tile. */
-function drawScaleBar(canvas: Canvas, x: number, y: number, side: number, mpp: number, scale: number): void {
-  const um = SCALE_BARS_UM.findLast((length) => length / mpp <= side / 2) ?? SCALE_BARS_UM[0]!;
-  const px = Math.round(um / mpp);
-  const text = `${um} µm`;
-  const height = textHeight(scale) + 4 * scale;
-  const top = y + side - height - 4;
-  canvas.fill(x + 4, top - 2, Math.max(px, textWidth(text, scale)) + 8, height + 4, PAGE);
-  canvas.write(text, x + 8, top, scale, TEXT);
-  canvas.fill(x + 8, top + height - 2 * scale, px, 2, TEXT);
 }
 
 interface Row {

@@ -95,6 +95,15 @@ describe("createScoreKeeper", () => {
     expect(single.scores().validDice).toBeCloseTo(padded.scores().validDice, 7);
   });
 
+  it("tells the nucleus Dice of each patch", () => {
+    const keeper = createScoreKeeper({ channels: 2, classCount: 1, nucleus: null, distance: null }, 1);
+    // Background, then nucleus: found, missed, nothing to find.
+    const three = Float32Array.from([0.1, 0.9, 0.8, 0.2, 0.7, 0.3]);
+    expect(keeper.add(three, Uint8Array.from([1, 1, 0]), [], 3)).toEqual([1, 0, 1]);
+    const wide = createScoreKeeper({ channels: 5, classCount: 2, nucleus: 3, distance: 4 }, 2);
+    expect(wide.add(maps, classes, distance, 1)).toEqual([4 / 5]);
+  });
+
   it("selects by nucleus Dice when there is one class", () => {
     const keeper = createScoreKeeper({ channels: 4, classCount: 1, nucleus: 2, distance: null }, 1);
     keeper.add(Float32Array.from([0.4, 0.6, 0.6, 0]), Uint8Array.from([1]), Float32Array.from([1]), 1);

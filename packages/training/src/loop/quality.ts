@@ -8,6 +8,7 @@ import {
   evaluateImage,
   type ImageMetrics,
   majorityTypes,
+  type NetworkMaps,
   type PostOptions,
   segmentNuclei,
   summarize,
@@ -31,9 +32,23 @@ export interface QualityKeeper {
    * @param maps - `[N, channels, H, W]`, class probabilities, nucleus probability, distance, …
    * @param instances - `[N, H, W]`
    * @param classes - `[N, H, W]`
+   * @returns the PQ of each of these patches; NaN where there is no nucleus and none was found
    */
-  add(maps: Float32Array, instances: Int32Array, classes: ArrayLike<number>, patches: number): void;
+  add(maps: Float32Array, instances: Int32Array, classes: Uint8Array, patches: number): number[];
   scores(): QualityScores;
+}
+
+/** The nuclei that post-processing finds in one patch's maps. */
+export function predictedNuclei(maps: NetworkMaps, scheme: ClassScheme, post: PostOptions): TypedLabels {
+  const { labels } = segmentNuclei(maps, scheme, post);
+  const { types } = voteTypes(labels, maps, post);
+  return { labels, types: new Map(Array.from(types, (type, id) => [id, type])) };
+}
+
+/** The nuclei of one patch's prepared labels; `instances` and `classes` are squares of `side` px. */
+export function trueNuclei(instances: Int32Array, classes: Uint8Array, side: number): TypedLabels {
+  const labels = { width: side, height: side, data: instances };
+  return { labels, types: majorityTypes(labels, { width: side, height: side, data: classes }).types };
 }
 
 /** Starts a collection for outputs of `side` px. */
@@ -47,30 +62,20 @@ export function createQualityKeeper(
   const pixels = side * side;
   const images: ImageMetrics[] = [];
 
-  function predicted(data: Float32Array): TypedLabels {
-    const maps = { width: side, height: side, channels, data };
-    const { labels } = segmentNuclei(maps, scheme, post);
-    const { types } = voteTypes(labels, maps, post);
-    return { labels, types: new Map(Array.from(types, (type, id) => [id, type])) };
-  }
-
   return {
     add(maps, instances, classes, patches) {
       for (let n = 0; n < patches; n++) {
-        const labels = {
+        const [from, to] = [n * pixels, (n + 1) * pixels];
+        const patch = {
           width: side,
           height: side,
-          data: instances.slice(n * pixels, (n + 1) * pixels),
+          channels,
+          data: maps.subarray(from * channels, to * channels),
         };
-        const map = {
-          width: side,
-          height: side,
-          data: Uint8Array.from({ length: pixels }, (_, i) => classes[n * pixels + i]!),
-        };
-        const truth = { labels, types: majorityTypes(labels, map).types };
-        const values = maps.subarray(n * channels * pixels, (n + 1) * channels * pixels);
-        images.push(evaluateImage(truth, predicted(values), scheme));
+        const truth = trueNuclei(instances.slice(from, to), classes.slice(from, to), side);
+        images.push(evaluateImage(truth, predictedNuclei(patch, scheme, post), scheme));
       }
+      return images.slice(-patches).map(({ pq }) => pq);
     },
     scores() {
       const { pq, apq } = summarize(images, scheme);

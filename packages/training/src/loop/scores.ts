@@ -54,8 +54,9 @@ export interface ScoreKeeper {
    * @param classes - `[N, H, W]`
    * @param distance - `[N, 1, H, W]`; read where the layout has a distance
    * @param patches - how many of the N count; the rest is padding
+   * @returns the nucleus Dice of each of these patches; 1 where there is no nucleus and none was found
    */
-  add(maps: Float32Array, classes: ArrayLike<number>, distance: ArrayLike<number>, patches: number): void;
+  add(maps: Float32Array, classes: ArrayLike<number>, distance: ArrayLike<number>, patches: number): number[];
   scores(): ValidationScores;
 }
 
@@ -74,7 +75,9 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
   let count = 0;
   return {
     add(maps, classes, distance, patches) {
+      const patchDice: number[] = [];
       for (let n = 0; n < patches; n++) {
+        const before = { both: both[0]!, sum: predicted[0]! + actual[0]! };
         const at = n * channels * pixels;
         const nucleusAt = layout.nucleus === null ? -1 : at + layout.nucleus * pixels;
         const distanceAt = layout.distance === null ? -1 : at + layout.distance * pixels;
@@ -102,8 +105,11 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
           }
           if (distanceAt >= 0) error += Math.abs(maps[distanceAt + i]! - distance[n * pixels + i]!);
         }
+        const sum = predicted[0]! + actual[0]! - before.sum;
+        patchDice.push(sum === 0 ? 1 : (2 * (both[0]! - before.both)) / sum);
       }
       count += patches * pixels;
+      return patchDice;
     },
     scores() {
       const dice = (c: number) => (2 * both[c]!) / (predicted[c]! + actual[c]! + 1e-8);
