@@ -150,6 +150,18 @@ napi_value manualSeed(const Call& call) {
   at::manual_seed(static_cast<uint64_t>(toInt(call.env, call[0])));
   return call.undefined();
 }
+/** Switches of the global context: deterministic algorithms, search for the fastest ones, TensorFloat-32. */
+napi_value algorithms(const Call& call) {
+  auto& context = at::globalContext();
+  const bool deterministic = toBool(call.env, call[0]);
+  const bool tf32 = toBool(call.env, call[1]);
+  context.setDeterministicCuDNN(deterministic);
+  context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
+  context.setBenchmarkCuDNN(!deterministic);
+  context.setAllowTF32CuDNN(tf32);
+  context.setAllowTF32CuBLAS(tf32);
+  return call.undefined();
+}
 napi_value memory(const Call& call) {
   const MemoryStats stats = CachingAllocator::get().stats();
   const std::array<std::pair<const char*, size_t>, 6> fields{{
@@ -316,6 +328,7 @@ constexpr Function kFunctions[] = {
     {"gradEnabled", entry<gradEnabled>},
     {"threads", entry<threads>},
     {"manualSeed", entry<manualSeed>},
+    {"algorithms", entry<algorithms>},
     {"memory", entry<memory>},
     {"resetPeak", entry<resetPeak>},
     {"emptyCache", entry<emptyCache>},

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Adam, type Tensor, tensor, tidy } from "./index.js";
+import { Adam, loadTorch, type Tensor, tensor, tidy } from "./index.js";
 import { describeTorch } from "./testing/describe-torch.js";
 import { type FixtureArray, maxDifference, readFixture } from "./testing/fixtures.js";
 
@@ -53,6 +53,34 @@ describeTorch("Adam", () => {
     const parameters = startParameters();
     run(new Adam(parameters, { epsMode: "tf", eps: fixture.tfEps }));
     for (const [name, data] of Object.entries(fixture.tfEnd)) {
+      expect(maxDifference(parameters.get(name)!.toFloat32Array(), data), name).toBeLessThan(1e-6);
+    }
+  });
+
+  test("weight decay adds λW to the gradients of kernels alone", () => {
+    const start = [0.5, -2, 1, 3];
+    const gradient = [0.1, 0.2, -0.3, 0.05];
+    const stepped = (decay: number, shape: number[], grads: number[]) => {
+      const value = tensor(Float32Array.from(start), shape).setRequiresGrad(true);
+      value.setGrad(tensor(Float32Array.from(grads), shape));
+      new Adam(new Map([["w", value]]), { weightDecay: decay }).step(0.1);
+      return value.toFloat32Array();
+    };
+    const added = gradient.map((g, i) => g + 0.05 * start[i]!);
+    expect(maxDifference(stepped(0.05, [2, 2], gradient), stepped(0, [2, 2], added))).toBeLessThan(1e-7);
+    expect(stepped(0.05, [4], gradient)).toEqual(stepped(0, [4], gradient));
+  });
+
+  test("one fused kernel follows the same formula, where libtorch has it for the CPU (2.4)", () => {
+    const [major = 0, minor = 0] = loadTorch().version.split(".").map(Number);
+    const parameters = startParameters();
+    const fused = () => run(new Adam(parameters, { fused: true }));
+    if (major < 2 || (major === 2 && minor < 4)) {
+      expect(fused).toThrow("_fused_adam_");
+      return;
+    }
+    fused();
+    for (const [name, { data }] of Object.entries(fixture.end)) {
       expect(maxDifference(parameters.get(name)!.toFloat32Array(), data), name).toBeLessThan(1e-6);
     }
   });

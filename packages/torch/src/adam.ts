@@ -26,6 +26,11 @@ export interface AdamOptions {
    * (spec/baselines.md §3, §5, §7). Default 0.
    */
   readonly weightDecay?: number;
+  /**
+   * One kernel for the whole update (libtorch 2, `epsMode: "torch"`), for GPUs. Same formula; results differ in the last
+   * bits. Default false: one kernel per operation for all tensors together.
+   */
+  readonly fused?: boolean;
 }
 
 /** Everything Adam remembers, by parameter name. */
@@ -63,8 +68,9 @@ export class Adam {
   /** @param parameters - by name; frozen ones may be among them */
   constructor(parameters: ReadonlyMap<string, Tensor>, options: AdamOptions = {}) {
     this.parameters = new Map(parameters);
-    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, epsMode = "torch", weightDecay = 0 } = options;
-    this.#options = { beta1, beta2, eps, epsMode, weightDecay };
+    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, epsMode = "torch" } = options;
+    const { weightDecay = 0, fused = false } = options;
+    this.#options = { beta1, beta2, eps, epsMode, weightDecay, fused: fused && epsMode === "torch" };
   }
 
   /**
@@ -84,6 +90,7 @@ export class Adam {
     const second: Tensor[] = [];
     const rates: number[] = [];
     const corrections: number[] = [];
+    const counters: number[] = [];
     for (const [name, value] of this.parameters) {
       const gradient = value.grad;
       if (gradient === null) continue;
@@ -97,12 +104,29 @@ export class Adam {
       second.push(moments.second);
       rates.push((-learningRate / correction1) * (epsMode === "tf" ? correction2 : 1));
       corrections.push(correction2);
+      counters.push(moments.steps);
     }
     if (values.length === 0) return 0;
     if (weightDecay > 0) {
       for (const [i, value] of values.entries()) {
         if (value.shape.length > 1) op("add_.Tensor", [gradients[i]!, value], { alpha: weightDecay });
       }
+    }
+    if (this.#options.fused) {
+      const steps = counters.map((count) =>
+        tensor(Float32Array.of(count), [], { device: values[0]!.device }),
+      );
+      const constants = {
+        lr: learningRate,
+        beta1,
+        beta2,
+        weight_decay: 0,
+        eps,
+        amsgrad: false,
+        maximize: false,
+      };
+      call("_fused_adam_", [values, gradients, first, second, [], steps], constants);
+      return values.length;
     }
     call("_foreach_mul_.Scalar", [first, beta1]);
     call("_foreach_add_.List", [first, gradients], { alpha: 1 - beta1 });

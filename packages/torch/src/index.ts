@@ -13,3 +13,4 @@ export * from "./process-place.js";
 export * from "./runtime.js";
 export * from "./tensor.js";
 export * from "./torch-backend.js";
+export * from "./upload.js";

@@ -80,6 +80,7 @@ export interface Native {
   gradEnabled(value?: boolean): boolean;
   threads(count?: number): number;
   manualSeed(seed: number): void;
+  algorithms(deterministic: boolean, tf32: boolean): void;
   memory(): MemoryStats;
   resetPeak(): void;
   emptyCache(): void;

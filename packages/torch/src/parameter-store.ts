@@ -6,7 +6,7 @@
 import { DataError, ShapeError } from "@renograde/core";
 import { checkState, initState, type ParameterSpec, type StateDict, type StateTensor } from "@renograde/nn";
 import { noGrad } from "./autograd.js";
-import { type Device, keep, type Tensor, tensor } from "./tensor.js";
+import { type Device, keep, op, type Tensor, tensor } from "./tensor.js";
 
 /** Where and how the parameters are stored. */
 export interface ParameterStoreOptions {
@@ -14,6 +14,8 @@ export interface ParameterStoreOptions {
   readonly dtype?: "float32" | "float64";
   /** Default `"cpu"`. */
   readonly device?: Device;
+  /** Kernels in the order that tensor cores read fastest, `[out, k, k, in]` in memory. Default false. */
+  readonly channelsLast?: boolean;
 }
 
 /**
@@ -42,7 +44,10 @@ export class ParameterStore {
     this.dtype = options.dtype ?? "float32";
     this.device = options.device ?? "cpu";
     for (const { name, shape, role } of specs) {
-      const values = tensor(state.get(name)!.data, shape, { dtype: this.dtype, device: this.device });
+      let values = tensor(state.get(name)!.data, shape, { dtype: this.dtype, device: this.device });
+      if (options.channelsLast && shape.length === 4) {
+        values = op("contiguous", [values], { memory_format: "channels_last" });
+      }
       this.#tensors.set(name, keep(values.setRequiresGrad(role === "parameter")));
     }
   }

@@ -43,6 +43,25 @@ export function manualSeed(seed: number): void {
   guarded(() => native().manualSeed(seed));
 }
 
+/** How operators may compute on a GPU; see {@link setAlgorithms}. */
+export interface AlgorithmOptions {
+  /**
+   * Only algorithms that give the same bits every time; an operator that has none is an error. cuBLAS needs
+   * CUBLAS_WORKSPACE_CONFIG for it, which is set here unless it is set already. Default false: the fastest are searched
+   * for at first use.
+   */
+  readonly deterministic?: boolean;
+  /** Products of float32 with ten bits of mantissa on tensor cores. Default false. */
+  readonly tf32?: boolean;
+}
+
+/** Chooses algorithms, for the whole process; call it before the first operator on a GPU. No effect on the CPU. */
+export function setAlgorithms(options: AlgorithmOptions): void {
+  const { deterministic = false, tf32 = false } = options;
+  if (deterministic) process.env.CUBLAS_WORKSPACE_CONFIG ??= ":4096:8";
+  guarded(() => native().algorithms(deterministic, tf32));
+}
+
 /** Memory of CPU tensors and the number of live handles. */
 export function memoryStats(): MemoryStats {
   return native().memory();

@@ -26,6 +26,11 @@ const BORDER = 1;
 export interface TorchBackendOptions {
   /** Batch statistics, and running statistics updated. Default false. */
   readonly training?: boolean;
+  /**
+   * `bfloat16`: convolutions and matrix products in bfloat16, the maps between them too; parameters, statistics,
+   * softmaxes and losses stay in float32 (Micikevicius et al. 2018). Default: all in the store's element type.
+   */
+  readonly compute?: "bfloat16" | undefined;
 }
 
 /**
@@ -35,17 +40,19 @@ export interface TorchBackendOptions {
 export class TorchBackend implements Backend<Tensor> {
   readonly training: boolean;
   readonly parameters: ParameterStore;
+  readonly #options: TorchBackendOptions;
   readonly #prefix: string;
 
   /** @param prefix - put before the names of parameters; see {@link TorchBackend.scope} */
   constructor(parameters: ParameterStore, options: TorchBackendOptions = {}, prefix = "") {
     this.parameters = parameters;
     this.training = options.training ?? false;
+    this.#options = options;
     this.#prefix = prefix;
   }
 
   scope(name: string): TorchBackend {
-    return new TorchBackend(this.parameters, { training: this.training }, this.path(name));
+    return new TorchBackend(this.parameters, this.#options, this.path(name));
   }
 
   path(name?: string): string {
@@ -69,20 +76,22 @@ export class TorchBackend implements Backend<Tensor> {
   conv2d(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions = {}): Tensor {
     const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
     const [top, left, bottom, right] = padding;
+    const [map, w, b] = [this.#low(x), this.#low(weight), bias && this.#low(bias)];
     if (top === bottom && left === right) {
-      return this.#op("conv2d", [x, weight, bias, stride, [top, left], 1, groups]);
+      return this.#op("conv2d", [map, w, b, stride, [top, left], 1, groups]);
     }
-    const padded = this.#op("constant_pad_nd", [x, [left, right, top, bottom]]);
-    return this.#op("conv2d", [padded, weight, bias, stride, 0, 1, groups]);
+    const padded = this.#op("constant_pad_nd", [map, [left, right, top, bottom]]);
+    return this.#op("conv2d", [padded, w, b, stride, 0, 1, groups]);
   }
 
   convTranspose2d(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions = {}): Tensor {
     const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
     const [top, left, bottom, right] = padding;
+    const [map, w, b] = [this.#low(x), this.#low(weight), bias && this.#low(bias)];
     if (top === bottom && left === right) {
-      return this.#op("conv_transpose2d.input", [x, weight, bias, stride, [top, left], 0, groups]);
+      return this.#op("conv_transpose2d.input", [map, w, b, stride, [top, left], 0, groups]);
     }
-    const whole = this.#op("conv_transpose2d.input", [x, weight, bias, stride, 0, 0, groups]);
+    const whole = this.#op("conv_transpose2d.input", [map, w, b, stride, 0, 0, groups]);
     const [, , height = 0, width = 0] = whole.shape;
     const rows = this.slice(whole, 2, top, height - bottom);
     return this.slice(rows, 3, left, width - right);
@@ -110,7 +119,8 @@ export class TorchBackend implements Backend<Tensor> {
     return y;
   }
 
-  layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  layerNorm(map: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+    const x = this.#full(map);
     const sizes = x.shape.slice(1);
     const perChannel = [sizes[0]!, ...sizes.slice(1).map(() => 1)];
     const view = (v: Tensor) => (sizes.length === 1 ? v : this.#op("view", [v, perChannel]));
@@ -125,16 +135,16 @@ export class TorchBackend implements Backend<Tensor> {
     return this.#op("relu", [x]);
   }
   sigmoid(x: Tensor): Tensor {
-    return this.#op("sigmoid", [x]);
+    return this.#op("sigmoid", [this.#full(x)]);
   }
   softmax(x: Tensor, axis: number): Tensor {
-    return this.#op("softmax.int", [x, axis]);
+    return this.#op("softmax.int", [this.#full(x), axis]);
   }
   logSoftmax(x: Tensor, axis: number): Tensor {
-    return this.#op("log_softmax.int", [x, axis]);
+    return this.#op("log_softmax.int", [this.#full(x), axis]);
   }
   log(x: Tensor): Tensor {
-    return this.#op("log", [x]);
+    return this.#op("log", [this.#full(x)]);
   }
   exp(x: Tensor): Tensor {
     return this.#op("exp", [x]);
@@ -163,7 +173,7 @@ export class TorchBackend implements Backend<Tensor> {
     return offset === 0 ? scaled : this.#op("add.Tensor", [scaled, offset]);
   }
   matmul(a: Tensor, b: Tensor): Tensor {
-    return this.#op("matmul", [a, b]);
+    return this.#op("matmul", [this.#low(a), this.#low(b)]);
   }
 
   concat(xs: readonly Tensor[], axis: number): Tensor {
@@ -179,10 +189,10 @@ export class TorchBackend implements Backend<Tensor> {
     return this.#op("permute", [x, axes]);
   }
   sum(x: Tensor, axes: readonly number[]): Tensor {
-    return this.#op("sum.dim_IntList", [x, axes, true]);
+    return this.#op("sum.dim_IntList", [this.#full(x), axes, true]);
   }
   mean(x: Tensor, axes: readonly number[]): Tensor {
-    return this.#op("mean.dim", [x, axes, true]);
+    return this.#op("mean.dim", [this.#full(x), axes, true]);
   }
 
   upsampleNearest(x: Tensor, factor: number): Tensor {
@@ -224,10 +234,11 @@ export class TorchBackend implements Backend<Tensor> {
   roiAlign(x: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
     const [, channels = 0, height = 0, width = 0] = x.shape;
     const { size } = options;
+    const map = this.#full(x);
     const { dtype, device } = this.parameters;
     const parts = roiGrids(rois.toFloat64Array(), { height, width }, options).map((part: Grids) => {
       const rows = part.count * size;
-      const image = this.#op("slice.Tensor", [x, 0, part.image, part.image + 1]);
+      const image = this.#op("slice.Tensor", [map, 0, part.image, part.image + 1]);
       const grid = tensor(part.grid, [1, 2 * rows, 2 * size, 2], { dtype, device });
       let samples = this.#op("grid_sampler_2d", [image, grid, BILINEAR, BORDER, true]);
       if (part.inside !== null) {
@@ -249,13 +260,14 @@ export class TorchBackend implements Backend<Tensor> {
   dropout(x: Tensor, share: number, random: Random | null): Tensor {
     if (!this.training || random === null) return x;
     // One draw per element in order, as the reference does it.
-    const { dtype, device } = this.parameters;
+    const { device } = this.parameters;
+    const { dtype } = x;
     const mask = Float32Array.from({ length: x.size }, () => (random.next() < share ? 0 : 1 / (1 - share)));
     return this.#op("mul.Tensor", [x, tensor(mask, x.shape, { dtype, device })]);
   }
 
   crossEntropy(logits: Tensor, target: Tensor): Tensor {
-    return this.#op("cross_entropy_loss", [logits, this.#classIds(target)]);
+    return this.#op("cross_entropy_loss", [this.#full(logits), this.#classIds(target)]);
   }
 
   oneHot(target: Tensor, classes: number): Tensor {
@@ -265,6 +277,17 @@ export class TorchBackend implements Backend<Tensor> {
     return this.#op("to.dtype", [this.permute(last, axes), this.parameters.dtype], {
       memory_format: "contiguous",
     });
+  }
+
+  /** For operations that run in bfloat16. */
+  #low(x: Tensor): Tensor {
+    if (this.#options.compute === undefined || x.dtype !== "float32") return x;
+    return this.#op("to.dtype", [x, this.#options.compute]);
+  }
+
+  /** For operations that need float32. */
+  #full(x: Tensor): Tensor {
+    return x.dtype === "bfloat16" ? this.#op("to.dtype", [x, "float32"]) : x;
   }
 
   #floats(x: Tensor): Tensor {

@@ -112,7 +112,7 @@ describe("start values", () => {
       specs.filter((spec) => spec.name === "u2.up.weight"),
       1,
     ).get("u2.up.weight")!;
-    const variance = data.reduce((sum, v) => sum + v * v, 0) / data.length;
+    const variance = Array.from(data).reduce((sum, v) => sum + v * v, 0) / data.length;
     expect(variance * 128 * 4).toBeCloseTo(2, 0);
     expect(Math.max(...data) ** 2).toBeLessThanOrEqual((4 * 2.6) / (128 * 4));
   });

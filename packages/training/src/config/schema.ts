@@ -261,6 +261,16 @@ const train = z
       ),
     phases: z.array(phase).min(1).max(20).prefault([{}]).describe("schedule, one entry per phase (§8)"),
     device: z.string().default("cpu").describe('where to compute: "cpu", "cuda", "cuda:1"'),
+    precision: z
+      .enum(["fp32", "tf32", "bf16"])
+      .default("fp32")
+      .describe(
+        "products of the network: float32, TensorFloat-32 on a GPU, or bfloat16 with float32 parameters, statistics and losses",
+      ),
+    deterministic: z
+      .boolean()
+      .default(false)
+      .describe("on a GPU only algorithms that give the same bits every time; the CPU always does"),
     threads: z.int().min(0).max(1024).default(0).describe("threads of the CPU engine; 0 = all"),
     workers: z
       .int()
@@ -307,6 +317,8 @@ const train = z
       .default("meanDice")
       .describe("score that selects the best epoch; aPQ needs evalPq (§9)"),
     logEvery: z.int().min(1).max(10_000_000).default(10).describe("steps summed up in one line of log.jsonl"),
+    tensorboard: z.boolean().default(true).describe("write TensorBoard event files into the run folder"),
+    page: z.boolean().default(true).describe("write run.html, the page of the run, while it goes on"),
   })
   .prefault({});
 

@@ -23,10 +23,9 @@ import {
   op,
   ParameterStore,
   type Tensor,
-  type TensorData,
   TorchBackend,
-  tensor,
   tidy,
+  upload,
 } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
 import type { Team } from "../distributed/team.js";
@@ -111,25 +110,30 @@ export function createEngine(
 ): TrainingEngine {
   const network = networkOf(config, classes);
   const device = config.train.device as Device;
-  const store = new ParameterStore(declareParameters(network), config.train.seed, { device });
-  const adam = new Adam(store.trained(), config.optim);
-  const training = new TorchBackend(store, { training: true });
-  const inference = new TorchBackend(store, { training: false });
-  const upload = (data: TensorData, shape: readonly number[]) => tensor(data, shape, { device });
+  // On a GPU: the memory layout of its tensor cores, and one kernel for the optimiser.
+  const onGpu = device.startsWith("cuda");
+  const channelsLast = onGpu;
+  const compute = config.train.precision === "bf16" ? "bfloat16" : undefined;
+  const store = new ParameterStore(declareParameters(network), config.train.seed, { device, channelsLast });
+  const adam = new Adam(store.trained(), { ...config.optim, fused: onGpu });
+  const training = new TorchBackend(store, { training: true, compute });
+  const inference = new TorchBackend(store, { training: false, compute });
   let frozen = NOT_FROZEN.scope;
 
   /** Bytes of patches `from` … `to` as RGB in 0…1, `[N, 3, crop, crop]`. */
   function imagesOf(batch: Batch, from: number, to: number): Tensor {
     const { crop } = batch.plan;
     const size = 3 * crop ** 2;
-    const bytes = upload(batch.images.subarray(from * size, to * size), [to - from, 3, crop, crop]);
-    return op("div.Tensor", [op("to.dtype", [bytes, "float32"]), 255]);
+    const shape = [to - from, 3, crop, crop];
+    const bytes = upload(batch.images.subarray(from * size, to * size), shape, device);
+    const memory = channelsLast ? { memory_format: "channels_last" } : {};
+    return op("div.Tensor", [op("to.dtype", [bytes, "float32"], memory), 255]);
   }
 
   function targetsOf(batch: Batch, from: number, to: number): Partial<Record<TargetName, Tensor>> {
     const entries = network.targets.map((name) => {
       const shape = TARGET_KINDS[name].shape(to - from, batch.plan.output);
-      return [name, upload(targetPart(batch, name, from, to), shape)];
+      return [name, upload(targetPart(batch, name, from, to), shape, device)];
     });
     return Object.fromEntries(entries);
   }

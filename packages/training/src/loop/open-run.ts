@@ -8,7 +8,7 @@ import { basename, resolve } from "node:path";
 import { DataError, throwIfAborted, UsageError } from "@renograde/core";
 import { declareParameters, elements } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
-import { type Device, loadTorch, setThreads } from "@renograde/torch";
+import { type Device, loadTorch, setAlgorithms, setThreads } from "@renograde/torch";
 import { formatConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
@@ -65,7 +65,9 @@ function prepareTorch(config: TrainConfig): string {
       `train.device: "${device}" is not available, libtorch ${info.version} sees ${info.cudaDevices} CUDA devices; use cpu or a CUDA build of libtorch`,
     );
   }
-  return `libtorch ${info.version}, ${device}`;
+  const { precision, deterministic } = config.train;
+  if (match[1] === "cuda") setAlgorithms({ deterministic, tf32: precision !== "fp32" });
+  return `libtorch ${info.version}, ${device}${precision === "fp32" ? "" : `, ${precision}`}`;
 }
 
 async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<void> {
