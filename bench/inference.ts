@@ -124,7 +124,7 @@ try {
       }
       const { maps } = await session.run(image.slice(), 1);
       for (const [i, value] of (answer.maps ?? []).entries())
-        difference = Math.max(difference, Math.abs(maps[i * STRIDE]! - value));
+        difference = Math.max(difference, Math.abs(maps![i * STRIDE]! - value));
     }
   }
   peer.close();

@@ -6,6 +6,7 @@
 export * from "./aperio-xml.js";
 export * from "./checksums.js";
 export * from "./csv.js";
+export * from "./detections.js";
 export * from "./element-types.js";
 export * from "./geojson.js";
 export * from "./hover-net-json.js";

@@ -5,11 +5,11 @@
  */
 import type { ClassScheme, NetworkMaps, PostOptions, RgbImage, StainNormalizer } from "@renograde/core";
 import { DataError, RCC_CLASSES, UsageError } from "@renograde/core";
-import type { ModelMetadata } from "@renograde/formats";
+import { type ModelMetadata, mapChannels } from "@renograde/formats";
 import { type PixelSize, resample } from "@renograde/slides";
 import { assembleNuclei, orderMaps } from "./assemble-nuclei.js";
 import type { GradedImage, GradedPixelSize } from "./graded-image.js";
-import { findOutput, type InferOptions, type InferredMaps, inferMaps } from "./infer.js";
+import { type InferOptions, type InferredMaps, inferMaps } from "./infer.js";
 import type { InferenceSession } from "./session.js";
 
 /** Pixel sizes this close to the model's are taken as equal: scanners of one magnification differ by as much. */
@@ -103,10 +103,10 @@ export function finishGrading(
   post: Partial<PostOptions> = {},
 ): GradedImage {
   const start = performance.now();
-  const output = findOutput(metadata, "maps");
-  if (!output) throw new DataError(`model "${metadata.name}" lists no output "maps"`);
+  const channels = mapChannels(metadata.outputs);
+  if (!channels) throw new DataError(`model "${metadata.name}" lists no output "maps" or "detections"`);
   const constants: PostOptions = { ...metadata.post, ...post };
-  const maps = orderMaps(result.maps, output.channels, metadata.classes, constants.method);
+  const maps = orderMaps(result.maps, channels, metadata.classes, constants.method);
   const { width, height } = image;
   const assembly = assembleNuclei({
     maps,

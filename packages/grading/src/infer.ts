@@ -4,17 +4,12 @@
  *
  * @module
  */
-import {
-  DataError,
-  EngineError,
-  type NetworkMaps,
-  type RgbImage,
-  ShapeError,
-  throwIfAborted,
-} from "@renograde/core";
+import { DataError, EngineError, type NetworkMaps, type RgbImage, ShapeError } from "@renograde/core";
 import type { ModelMetadata, ModelOutput } from "@renograde/formats";
-import type { InferenceSession, SessionOutput } from "./session.js";
-import { createMaps, extractWindow, type Flip, NO_FLIP, planWindows, stitchWindow } from "./window-plan.js";
+import { inferDetections } from "./infer-detections.js";
+import { runWindows } from "./run-windows.js";
+import type { InferenceSession } from "./session.js";
+import { createMaps, type Flip, NO_FLIP, planWindows, stitchWindow } from "./window-plan.js";
 
 /** Options of {@link inferMaps}, all off by default. */
 export interface InferOptions {
@@ -31,7 +26,7 @@ export interface InferOptions {
 
 /** The network's maps of one image. */
 export interface InferredMaps {
-  /** `[channels, H, W]`, channels as `metadata.outputs` of `maps` lists them. */
+  /** `[channels, H, W]`, channels as `mapChannels` of the model's outputs lists them. */
   readonly maps: NetworkMaps;
   /** Both task softmaxes, `[channels, ⌈H/2⌉, ⌈W/2⌉]` at stride 2, where the model has them. */
   readonly tasks?: NetworkMaps;
@@ -88,61 +83,29 @@ export async function inferMaps(
       `image: ${image.width} x ${image.height} RGB needs ${image.width * image.height * 3} bytes, received ${image.data.length}`,
     );
   }
+  const detections = findOutput(metadata, "detections");
+  if (detections) return { maps: await inferDetections(image, session, metadata, detections, options) };
   const plan = planWindows(image.width, image.height, metadata, options.step);
   const mapsOutput = findOutput(metadata, "maps");
   if (!mapsOutput) throw new DataError(`model "${metadata.name}" lists no output "maps"`);
   const tasksOutput = findOutput(metadata, "tasks");
   const maps = createMaps(plan, mapsOutput.channels.length, mapsOutput.stride);
   const tasks = tasksOutput && createMaps(plan, tasksOutput.channels.length, tasksOutput.stride);
-
   const flips = options.flipTTA ? FLIPS : [NO_FLIP];
-  const total = plan.rows * plan.columns * flips.length;
-  const inputValues = 3 * plan.window ** 2;
-  const submit = (start: number, n: number): Promise<SessionOutput> => {
-    const batch = new Float32Array(session.batch * inputValues);
-    for (let i = 0; i < n; i++) {
-      const k = Math.floor((start + i) / flips.length);
-      const flip = flips[(start + i) % flips.length]!;
-      extractWindow(image, plan, k, metadata.inputScale, batch, i * inputValues, flip);
-    }
-    const result = session.run(batch, n);
-    // Awaited in turn; until then a failure is not unhandled, and after an earlier one nobody asks for it.
-    result.catch(() => {});
-    return result;
-  };
-  const stitch = (start: number, n: number, result: SessionOutput): void => {
+  const { inputScale } = metadata;
+  await runWindows({ ...options, image, plan, session, inputScale, flips }, ({ windows, output: result }) => {
     for (const [output, into, data] of [
       [mapsOutput, maps, result.maps],
       [tasksOutput, tasks, result.tasks],
     ] as const) {
       if (!output || !into) continue;
       const values = windowValues(metadata, output);
-      checkOutput(output.name, data, values, n);
-      for (let i = 0; i < n; i++) {
-        const k = Math.floor((start + i) / flips.length);
-        const flip = flips[(start + i) % flips.length]!;
+      checkOutput(output.name, data, values, windows.length);
+      for (const [i, { index, flip }] of windows.entries()) {
         const weights = mirrorSigns(output, flip).map((sign) => sign / flips.length);
-        stitchWindow(into, plan, k, output.stride, data!, i * values, weights, flip);
+        stitchWindow(into, plan, index, output.stride, data!, i * values, weights, flip);
       }
     }
-  };
-
-  const parallel = session.parallel ?? 1;
-  const most = parallel > 1 ? 2 * parallel : 1;
-  // Stitched in the order of windows whatever the order of answers: sums of mirrored passes depend on it.
-  const inFlight: { start: number; n: number; result: Promise<SessionOutput> }[] = [];
-  for (let next = 0; next < total || inFlight.length > 0; ) {
-    throwIfAborted(options.signal);
-    if (next < total && inFlight.length < most) {
-      const n = Math.min(session.batch, total - next);
-      inFlight.push({ start: next, n, result: submit(next, n) });
-      next += n;
-      if (next >= total) options.onSubmitted?.();
-      continue;
-    }
-    const { start, n, result } = inFlight.shift()!;
-    stitch(start, n, await result);
-    options.onProgress?.(start + n, total);
-  }
+  });
   return tasks ? { maps, tasks } : { maps };
 }

@@ -7,10 +7,12 @@
 
 /** Outputs of one batch, in the engine's order of windows. */
 export interface SessionOutput {
-  /** `[B, channels, output, output]`; only the first n windows are read. */
-  readonly maps: Float32Array;
+  /** `[B, channels, output, output]`; only the first n windows are read. Absent in networks of detections. */
+  readonly maps?: Float32Array;
   /** `[B, task channels, output/stride, output/stride]`, where the model has them. */
   readonly tasks?: Float32Array;
+  /** Of networks of detections, whose batches have one window: `[D, columns]`, columns as the model lists them. */
+  readonly detections?: Float32Array;
 }
 
 /** A loaded model. One batch shape for its whole life, because engines choose their kernels by shape. */

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { segmentNuclei } from "../morphology/index.js";
+import { DEFAULT_POST_OPTIONS } from "../post-options.js";
 import { createRandom } from "../random.js";
 import { boxIou, encodeBox } from "./boxes.js";
 import { boxInstances, maskInBox } from "./instance-boxes.js";
 import { matchBoxes, NO_MATCH, sampleMatches, UNCLEAR_MATCH } from "./match-boxes.js";
 import { type Detection, paintDetections } from "./paint-detections.js";
+import { paintDetectionMaps } from "./painted-maps.js";
 import { suppressBoxes } from "./suppress-boxes.js";
 
 /** torchvision's values, fixtures/detection/make.py. */
@@ -177,5 +180,54 @@ describe("paintDetections", () => {
       }),
       { seed: 3, numRuns: 60 },
     );
+  });
+});
+
+describe("paintDetectionMaps", () => {
+  const scheme = {
+    name: "two",
+    classes: [
+      { name: "a", short: "a", color: [0, 0, 0] as const },
+      { name: "b", short: "b", color: [0, 0, 0] as const },
+    ],
+    tasks: [
+      { name: "x", merge: [0, 1, 2] },
+      { name: "y", merge: [0, 1, 2] },
+    ] as const,
+  };
+  const detection = (box: Detection["box"], label: number, score: number): Detection => ({
+    box,
+    score,
+    label,
+    probabilities: label === 1 ? [1 - score, score, 0] : [1 - score, 0, score],
+    mask: [1],
+  });
+  const found = [
+    detection([1, 0, 4, 4], 1, 0.25),
+    detection([0, 0, 3, 4], 2, 0.75),
+    detection([5, 0, 6, 1], 2, 0.875),
+  ];
+  const maps = paintDetectionMaps(found, { width: 6, height: 4 }, { classes: 2, pixels: 1 });
+
+  it("writes class probabilities, score and number", () => {
+    const plane = (c: number) => [...maps.data.subarray(24 * c, 24 * c + 6)];
+    expect(maps.channels).toBe(5);
+    expect(plane(0)).toEqual([0.25, 0.25, 0.25, 0.75, 1, 0.125]);
+    expect(plane(1)).toEqual([0, 0, 0, 0.25, 0, 0]);
+    expect(plane(2)).toEqual([0.75, 0.75, 0.75, 0, 0, 0.875]);
+    expect(plane(3)).toEqual([0.75, 0.75, 0.75, 0.25, 0, 0.875]);
+    expect(plane(4)).toEqual([2, 2, 2, 3, 0, 1]);
+  });
+
+  it("gives back by post-processing what was painted, above score and area", () => {
+    const select = (threshold: number, minArea: number) =>
+      segmentNuclei(maps, scheme, { ...DEFAULT_POST_OPTIONS, method: "detections", threshold, minArea })
+        .labels;
+    expect(select(0, 0).data).toEqual(map(["2223.1", "2223..", "2223..", "2223.."]).data);
+    // 0.75 is (191 + 1) / 256.
+    expect(select(191, 1).data).toEqual(map(["111...", "111...", "111...", "111..."]).data);
+    expect(select(192, 0).count).toBe(1);
+    expect(select(63, 4).count).toBe(1);
+    expect(select(64, 0).count).toBe(2);
   });
 });

@@ -7,4 +7,5 @@ export * from "./boxes.js";
 export * from "./instance-boxes.js";
 export * from "./match-boxes.js";
 export * from "./paint-detections.js";
+export * from "./painted-maps.js";
 export * from "./suppress-boxes.js";

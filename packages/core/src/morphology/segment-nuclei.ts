@@ -1,5 +1,5 @@
 /**
- * From the network's maps to instances, by the method that fits them (spec/postprocessing.md §2 to §7).
+ * From the network's maps to instances, by the method that fits them (spec/postprocessing.md §2 to §8).
  *
  * @module
  */
@@ -7,6 +7,7 @@ import type { ClassScheme } from "../class-scheme.js";
 import { DataError, ShapeError } from "../errors.js";
 import type { InstanceMethod, PostOptions } from "../post-options.js";
 import type { ByteMap, FloatMap, NetworkMaps } from "../raster.js";
+import { removeSmall } from "./clean-labels.js";
 import type { LabelledMap } from "./label-components.js";
 import { segmentByComponents } from "./segment-components.js";
 import { segmentByOffsets } from "./segment-hover.js";
@@ -17,8 +18,9 @@ import { Workspace } from "./workspace.js";
  * Finds the nuclei in the maps of one image.
  *
  * @param maps - float32 channels `[p0 … pK, nucleus, distance]`, K classes and background
- *   (spec/postprocessing.md §1); with the method `hover-net` those of {@link mapNames}
- * @param options - `method` chooses between §3, §4, §6 and §7
+ *   (spec/postprocessing.md §1); with the methods `hover-net` and `detections` those of
+ *   {@link mapNames}
+ * @param options - `method` chooses between §3, §4, §6, §7 and §8
  * @returns instances 1…count in raster order of their basins
  * @throws ShapeError when the number of channels is not that of scheme and method, K + 3 or K + 4
  * @throws DataError when a channel that is read holds NaN; the message names channel and pixel
@@ -46,11 +48,27 @@ export function segmentNuclei(
   if (options.method === "distance") {
     return { labels: segmentByDistance(channel(nucleus + 1), options, workspace) };
   }
+  if (options.method === "detections") {
+    return { labels: selectInstances(channel(nucleus), channel(nucleus + 1), options, workspace) };
+  }
   if (options.method === "hover-net") {
     const maps = { nucleus: channel(nucleus), offsetX: channel(nucleus + 1), offsetY: channel(nucleus + 2) };
     return { labels: segmentByOffsets(maps, options, workspace) };
   }
   return { labels: segmentScene(frameMaps(maps, nucleus, options.threshold, workspace), options, workspace) };
+}
+
+/** Painted instances that score enough and are large enough (§8). */
+function selectInstances(
+  scores: FloatMap,
+  instances: FloatMap,
+  { threshold, minArea }: PostOptions,
+  workspace: Workspace,
+): LabelledMap {
+  const { width, height } = instances;
+  const least = (threshold + 1) / 256;
+  const data = Int32Array.from(instances.data, (id, p) => (scores.data[p]! >= least ? id : 0));
+  return removeSmall({ width, height, data }, minArea, workspace);
 }
 
 /**
@@ -116,11 +134,12 @@ export function mapToBytes(
 }
 
 /**
- * Meaning of the channels after the classes that a method reads, in order: `nucleus` and `distance`, or with
- * `hover-net` `nucleus`, `offset x` and `offset y`.
+ * Meaning of the channels after the classes that a method reads, in order: `nucleus` and `distance`, with `hover-net`
+ * `nucleus`, `offset x` and `offset y`, with `detections` `nucleus` (the score) and `instance`.
  */
 export function mapNames(method: InstanceMethod): readonly string[] {
-  return method === "hover-net" ? ["nucleus", "offset x", "offset y"] : ["nucleus", "distance"];
+  if (method === "hover-net") return ["nucleus", "offset x", "offset y"];
+  return ["nucleus", method === "detections" ? "instance" : "distance"];
 }
 
 /** Throws {@link ShapeError} unless the maps have the method's channels and as much data as they say. */

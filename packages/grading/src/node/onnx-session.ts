@@ -189,10 +189,7 @@ function wrap(
         }
         return data;
       };
-      const maps = read("maps");
-      return metadata.outputs.some((output) => output.name === "tasks")
-        ? { maps, tasks: read("tasks") }
-        : { maps };
+      return Object.fromEntries(metadata.outputs.map(({ name }) => [name, read(name)]));
     },
     async close() {
       await session.release();
