@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type ClassScheme,
   evaluateImage,
   type ImageMetrics,
   majorityTypes,
