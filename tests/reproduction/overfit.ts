@@ -1,9 +1,9 @@
 /**
- * Proof that CHR-Net learns real tissue: a narrow network is trained on a few crops of kidney (MoNuSeg) and of
+ * Proof that a network learns real tissue: made narrow, it is trained on a few crops of kidney (MoNuSeg) and of
  * CoNSeP with its four classes until it overfits them, and is scored through the whole path a user goes: train,
- * export to ONNX, grade, evaluate. Writes RESULTS.md beside this file.
+ * export to ONNX, grade, evaluate. Writes RESULTS.md (CHR-Net) or RESULTS-<network>.md beside this file.
  *
- *     npx tsx --conditions=source tests/reproduction/overfit.ts [--out DIR] [--only NAME]
+ *     npx tsx --conditions=source tests/reproduction/overfit.ts [--network NAME] [--out DIR] [--only NAME]
  *
  * Needs libtorch and the data in RENOGRADE_DATA (folders monuseg and consep). An interrupted call goes on where it
  * stopped when repeated. Exit status 1 when a target is missed.
@@ -21,6 +21,7 @@ import { SOURCES, type Source } from "./sources.js";
 
 const { values } = parseArgs({
   options: {
+    network: { type: "string", default: "chr-net" },
     out: { type: "string", default: join("runs", "overfit") },
     only: { type: "string" },
   },
@@ -55,10 +56,15 @@ try {
   if (dataRoot === undefined || dataRoot === "") {
     throw new UsageError("RENOGRADE_DATA is not set; it must name the folder that holds monuseg and consep");
   }
-  const chosen = SOURCES.filter(({ name }) => values.only === undefined || values.only === name);
+  const all = SOURCES.filter(({ network }) => network === values.network);
+  if (all.length === 0) {
+    const known = [...new Set(SOURCES.map(({ network }) => network))].join(", ");
+    throw new UsageError(`--network: expected one of ${known}, received "${values.network}"`);
+  }
+  const chosen = all.filter(({ name }) => values.only === undefined || values.only === name);
   if (chosen.length === 0) {
     throw new UsageError(
-      `--only: expected ${SOURCES.map((s) => s.name).join(" or ")}, received "${values.only}"`,
+      `--only: expected ${all.map((s) => s.name).join(" or ")}, received "${values.only}"`,
     );
   }
   const results: SourceResult[] = [];
@@ -68,8 +74,9 @@ try {
     const { dice, aji, pq } = result.metrics;
     console.log(`${source.name}: Dice ${dice.toFixed(4)}, AJI ${aji.toFixed(4)}, PQ ${pq.toFixed(4)}`);
   }
-  if (chosen.length === SOURCES.length) {
-    await writeFileAtomic(join(import.meta.dirname, "RESULTS.md"), formatResults(results));
+  if (chosen.length === all.length) {
+    const page = values.network === "chr-net" ? "RESULTS.md" : `RESULTS-${values.network}.md`;
+    await writeFileAtomic(join(import.meta.dirname, page), formatResults(values.network, results));
   }
   if (!results.every(isReached)) process.exitCode = 1;
 } catch (error) {

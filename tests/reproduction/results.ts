@@ -5,8 +5,9 @@
  */
 import { cpus, totalmem } from "node:os";
 import type { DatasetMetrics } from "@renograde/core";
+import { networks } from "@renograde/nn";
 import type { LogRecord, TrainConfig } from "@renograde/training";
-import { type Source, TARGETS } from "./sources.js";
+import { NOTES, type Source, TARGETS } from "./sources.js";
 
 /** One source, trained and scored. */
 export interface SourceResult {
@@ -81,7 +82,7 @@ function scoreRows(results: readonly SourceResult[]): string[] {
 }
 
 function trainingRows(results: readonly SourceResult[]): string[] {
-  const names = ["total", "bc", "dist", "mc1", "mc2", "mcf"];
+  const names = ["total", ...Object.keys(lossesOf(results[0]!.log).last.terms)];
   const head = [
     "training on",
     "steps",
@@ -112,8 +113,21 @@ function machine(): string {
   return `${model}, ${cpus().length} logical processors, ${gib} GiB; Node ${process.versions.node}`;
 }
 
-/** RESULTS.md of a finished reproduction. */
-export function formatResults(results: readonly SourceResult[], date = new Date()): string {
+/** Lines of a paragraph, of at most 120 characters. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + word.length > 119) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** RESULTS.md of a finished reproduction of one network. */
+export function formatResults(network: string, results: readonly SourceResult[], date = new Date()): string {
+  const title = networks.get(network)!.title.split(/[ ,]/)[0]!;
+  const command = network === "chr-net" ? "" : ` -- --network ${network}`;
   const crops = results.flatMap(({ source }) =>
     source.crops.map(
       (c) => `- ${source.folder}/${c.image}: ${c.side} x ${c.side} px from row ${c.top}, column ${c.left}`,
@@ -121,14 +135,14 @@ export function formatResults(results: readonly SourceResult[], date = new Date(
   );
   const settings = results.map(({ source }) => `\`\`\`yaml\n# ${source.name}${source.config}\`\`\``);
   return `${[
-    "# CHR-Net overfits crops of real tissue",
+    `# ${title} overfits crops of real tissue`,
     "",
     "A proof that the network, its targets, its losses and the whole exported path work, not a measure of quality: the",
     "scores are those of the very crops trained on. Each source is trained on its own, exported to ONNX, graded by ONNX",
     `Runtime and evaluated against the original labels. To be reached: Dice > ${TARGETS.dice} and PQ > ${TARGETS.pq}.`,
     "",
     `${date.toISOString().slice(0, 10)}. Machine: ${machine()}; one thread; minutes include waiting for other work on the machine.`,
-    "Written by `npm run reproduce:overfit`.",
+    `Written by \`npm run reproduce:overfit${command}\`.`,
     "",
     ...scoreRows(results),
     "",
@@ -138,10 +152,9 @@ export function formatResults(results: readonly SourceResult[], date = new Date(
     "",
     ...crops,
     "",
-    "Settings; everything else is the method's default, with the labels eroded by one pixel in training and whole in the",
-    "evaluation, and the published constants of post-processing. Not default, to need few steps: a quarter of the width,",
-    "small windows, no augmentation, larger learning rates, and a fusion that starts as the sum of both tasks",
-    "(`fusionInit: product`). Training and grading use the same windows.",
+    ...wrapped(
+      `Settings; everything else is the method's default, ${NOTES[network]} Training and grading use the same windows.`,
+    ),
     "",
     settings.join("\n\n"),
   ].join("\n")}\n`;
