@@ -147,7 +147,7 @@ export class TorchBackend implements Backend<Tensor> {
     return this.#op("log", [this.#full(x)]);
   }
   exp(x: Tensor): Tensor {
-    return this.#op("exp", [x]);
+    return this.#op("exp", [this.#full(x)]);
   }
   abs(x: Tensor): Tensor {
     return this.#op("abs", [x]);

@@ -191,6 +191,11 @@ describe("closestWord", () => {
       data: { window: 400, step: 160, crop: 350 },
       train: { batch: 8, phases: [{ freeze: true, epochs: 40, lrDropAfter: 20 }, { batch: 4 }] },
     });
+    expect(parseConfig("net: {network: mask-rcnn}")).toMatchObject({
+      data: { window: 640, step: 512, crop: 512, erodeBoundary: 0 },
+      train: { batch: 2, phases: [{ freeze: true }, { freeze: false }] },
+      post: { threshold: 127, minArea: 9 },
+    });
     expect(() => parseConfig("net: {network: micro-net}\ndata: {crop: 262}")).toThrow(/data\.crop: expected/);
   });
 });

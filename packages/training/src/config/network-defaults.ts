@@ -64,6 +64,17 @@ const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
     ),
   ],
   [
+    "mask-rcnn",
+    // Masks are those of whole nuclei. Its post-processing keeps scores from 0.5 and nuclei of 10 px.
+    regimes(
+      {
+        data: { window: 640, step: 512, crop: 512, erodeBoundary: 0 },
+        post: { threshold: 127, minArea: 9 },
+      },
+      { batch: 2, phases: [{ freeze: true }, {}] },
+    ),
+  ],
+  [
     "micro-net",
     regimes(
       { data: { window: 504, step: 252, crop: 252 }, optim: { weightDecay: 1e-5 } },
@@ -75,7 +86,12 @@ const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
     "dist",
     regimes(
       // Nothing in its description erodes the labels; distances are those of whole nuclei.
-      { data: { window: 536, step: 84, crop: 268, erodeBoundary: 0 }, optim: { weightDecay: 5e-6 } },
+      // Every maximum of the distance is a nucleus, however small (spec/postprocessing.md §4).
+      {
+        data: { window: 536, step: 84, crop: 268, erodeBoundary: 0 },
+        optim: { weightDecay: 5e-6 },
+        post: { h: 0, threshold: 0, minArea: 0 },
+      },
       { phases: TWO_CYCLES },
       { phases: [{ epochs: 80, lr: 1e-3, lrDrop: 1e-3, lrDecay: 0.96, lrDecayEvery: 10 }] },
     ),

@@ -7,14 +7,14 @@
  *
  * @module
  */
-import { DEFAULT_POST_OPTIONS, STAIN_NORM_METHODS } from "@renograde/core";
+import { DEFAULT_POST_OPTIONS, INSTANCE_METHODS, STAIN_NORM_METHODS } from "@renograde/core";
 import { z } from "zod";
 import { AUGMENTATION_PRESETS } from "../augmentation/plan.js";
 
 const net = z
   .strictObject({
     network: z
-      .enum(["chr-net", "shr", "mhr", "mhr-udist", "u-net", "micro-net", "hover-net", "dist"])
+      .enum(["chr-net", "shr", "mhr", "mhr-udist", "u-net", "mask-rcnn", "micro-net", "hover-net", "dist"])
       .default("chr-net")
       .describe("architecture: CHR-Net, an ablation of Table 2, or another network of Table 1"),
     width: z
@@ -349,10 +349,12 @@ const split = z
 const post = z
   .strictObject({
     method: z
-      .enum(["watershed", "components", "hover-net", "distance"])
+      .enum(INSTANCE_METHODS)
       .nullable()
       .default(null)
-      .describe("how nuclei are separated; null = what fits the network (spec/postprocessing.md §3, §6, §7)"),
+      .describe(
+        "how nuclei are separated; null = what fits the network (spec/postprocessing.md §3, §4, §6, §7, §8)",
+      ),
     h: z
       .int()
       .min(0)
@@ -364,7 +366,7 @@ const post = z
       .min(0)
       .max(255)
       .default(DEFAULT_POST_OPTIONS.threshold)
-      .describe("bytes above this are nucleus"),
+      .describe("bytes above this are nucleus; Mask R-CNN: scores of at least (threshold + 1) / 256 count"),
     minArea: z
       .int()
       .min(0)

@@ -31,6 +31,7 @@ import type { TrainConfig } from "../config/schema.js";
 import type { Team } from "../distributed/team.js";
 import { type Batch, targetPart } from "../targets/batch.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
+import { predictDetections } from "./predict-detections.js";
 
 /** Loss of a step and its unweighted terms by name, means over the batch. */
 export interface StepLosses {
@@ -60,7 +61,10 @@ export interface TrainingEngine {
    * @param count - patches of the batch that are filled
    */
   step(batch: Batch, count: number, plan: StepPlan): StepLosses;
-  /** Maps `[count, channels, output, output]` of the first patches of a batch, with running statistics. */
+  /**
+   * Maps `[count, channels, output, output]` of the first patches of a batch, with running statistics; channels as
+   * `mapChannels` of the network's outputs lists them.
+   */
   predict(batch: Batch, count: number): Float32Array;
   /** Exact copies of parameters, buffers and optimiser. */
   state(): { readonly network: StateDict; readonly adam: AdamState };
@@ -189,8 +193,13 @@ export function createEngine(
       return losses;
     },
     predict(batch, count) {
+      const { detect } = network;
       return tidy(() =>
-        noGrad(() => network.infer(inference, imagesOf(batch, 0, count)).maps.toFloat32Array()),
+        noGrad(() => {
+          if (!detect) return network.infer(inference, imagesOf(batch, 0, count)).maps.toFloat32Array();
+          const image = (i: number) => imagesOf(batch, i, i + 1);
+          return predictDetections({ ...network, detect }, inference, image, count, batch.plan.output);
+        }),
       );
     },
     state: () => ({ network: store.state(), adam: adam.state() }),

@@ -16,6 +16,7 @@ import {
   type TypedLabels,
   voteTypes,
 } from "@renograde/core";
+import { mapChannels } from "@renograde/formats";
 import type { Network } from "@renograde/nn";
 
 /** Means over the patches of a validation set. */
@@ -59,7 +60,7 @@ export function createQualityKeeper(
   side: number,
 ): QualityKeeper {
   const scheme = network.options.classes;
-  const { length: channels } = network.outputs.find((output) => output.name === "maps")!.channels;
+  const channels = mapChannels(network.outputs)?.length ?? 0;
   const pixels = side * side;
   const images: ImageMetrics[] = [];
 

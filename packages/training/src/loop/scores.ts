@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mapChannels } from "@renograde/formats";
 import type { Network } from "@renograde/nn";
 import type { QualityScores } from "./quality.js";
 
@@ -31,9 +32,9 @@ export interface MapLayout {
   readonly distance: number | null;
 }
 
-/** The layout of a network's `maps`. */
+/** The layout of a network's `maps`, or of those its detections are painted into. */
 export function mapLayout(network: Pick<Network, "outputs" | "options" | "targets">): MapLayout {
-  const { channels } = network.outputs.find((output) => output.name === "maps")!;
+  const channels = mapChannels(network.outputs) ?? [];
   const find = (kind: string): number | null => {
     const at = channels.findIndex((channel) => channel.kind === kind);
     return at < 0 ? null : at;

@@ -17,8 +17,9 @@ export const LEVELS = [
 /** Height over width of the anchors. */
 export const ANCHOR_RATIOS: readonly number[] = [0.5, 1, 2];
 
-/** Means and standard deviations of ImageNet's channels, of RGB in 0…1. */
+/** Means of ImageNet's channels, of RGB in 0…1. */
 export const IMAGE_MEAN: readonly number[] = [0.485, 0.456, 0.406];
+/** Standard deviations of ImageNet's channels. */
 export const IMAGE_STD: readonly number[] = [0.229, 0.224, 0.225];
 
 /** Region proposals: regressions without weights, sides of at least 1e-3 px. */
@@ -54,7 +55,9 @@ export const REGION_SAMPLES = {
   positives: 0.25,
 } as const;
 
-/** Cells per side of the regions the heads read, and of the masks. */
+/** Cells per side of the regions that the box head reads. */
 export const BOX_CELLS = 7;
+/** Cells per side of the regions that the mask head reads. */
 export const MASK_CELLS = 14;
+/** Cells per side of a mask. */
 export const MASK_SIDE = 2 * MASK_CELLS;
