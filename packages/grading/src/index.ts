@@ -28,4 +28,6 @@ export * from "./quantize/quantize.js";
 export { roundedName } from "./quantize/quantize-graph.js";
 export { RANGE_METHODS, type RangeMethod } from "./quantize/ranges.js";
 export * from "./session.js";
+export { TUNE_GRIDS, type TunedOption, tunedOptions } from "./tune/candidates.js";
+export { TUNE_SCORES, type TuneScore } from "./tune/score-candidates.js";
 export * from "./window-plan.js";

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type ClassScheme,
   createLabelMap,
   DataError,
   fillContour,
@@ -11,10 +12,11 @@ import {
   type LabelMap,
   paintPolygon,
   ShapeError,
+  type TypedLabels,
 } from "@renograde/core";
 import { parseGeoJson, parseHoverNetJson, parseMatAnnotation } from "@renograde/formats";
 import { readFileBytes, readLabelPng } from "@renograde/slides/node";
-import { parseClassFile } from "./evaluate-classes.js";
+import { parseClassFile, resolveTypes, schemeOfNames } from "./evaluate-classes.js";
 import type { AnnotationFile } from "./evaluate-find.js";
 
 /** Largest image drawn from outlines alone: 2 GiB per label map. */
@@ -169,32 +171,30 @@ function draw(
 }
 
 /**
- * Brings truth and prediction onto rasters of one size. A raster gives its size to outlines; of two files with
- * outlines, the image is taken as far as the outlines reach, which changes no metric.
+ * Brings truth and predictions onto rasters of one size. A raster gives its size to outlines; of files with outlines
+ * alone, the image is taken as far as the outlines reach, which changes no metric.
  *
- * @returns label maps of truth and prediction; a missing prediction is an empty map
+ * @returns label maps of truth and predictions; a missing prediction is an empty map
  * @throws ShapeError when two rasters differ in size; DataError when a nucleus lies outside the partner's image
  */
 export function alignAnnotations(
   truth: Annotation,
-  prediction: Annotation | null,
-): { truth: LabelMap; prediction: LabelMap; warnings: string[] } {
-  const both = prediction === null ? [truth] : [truth, prediction];
-  const [first, second] = both.filter((annotation) => isRaster(annotation.shape));
+  predictions: readonly (Annotation | null)[],
+): { truth: LabelMap; predictions: LabelMap[]; warnings: string[] } {
+  const all = [truth, ...predictions].filter((annotation) => annotation !== null);
+  const [first, ...others] = all.filter((annotation) => isRaster(annotation.shape));
   let width = 1;
   let height = 1;
   if (first !== undefined && isRaster(first.shape)) {
     ({ width, height } = first.shape);
-    if (second !== undefined && isRaster(second.shape)) {
-      const other = second.shape;
-      if (other.width !== width || other.height !== height) {
-        throw new ShapeError(
-          `${second.file.path} is ${other.width} x ${other.height} px, but ${first.file.path} is ${width} x ${height} px; truth and prediction must be of the same image at the same scale`,
-        );
-      }
+    for (const { shape, file } of others) {
+      if (!isRaster(shape) || (shape.width === width && shape.height === height)) continue;
+      throw new ShapeError(
+        `${file.path} is ${shape.width} x ${shape.height} px, but ${first.file.path} is ${width} x ${height} px; truth and prediction must be of the same image at the same scale`,
+      );
     }
   }
-  for (const { shape, file } of both) {
+  for (const { shape, file } of all) {
     if (isRaster(shape)) continue;
     for (const outline of shape) {
       const [left, top, right, bottom] = boundsOf(outline);
@@ -214,13 +214,86 @@ export function alignAnnotations(
     );
   }
   const drawnTruth = draw(truth, width, height);
-  const drawn =
+  const drawn = predictions.map((prediction) =>
     prediction === null
       ? { labels: createLabelMap(width, height), warnings: [] }
-      : draw(prediction, width, height);
+      : draw(prediction, width, height),
+  );
   return {
     truth: drawnTruth.labels,
-    prediction: drawn.labels,
-    warnings: [...drawnTruth.warnings, ...drawn.warnings],
+    predictions: drawn.map(({ labels }) => labels),
+    warnings: [drawnTruth, ...drawn].flatMap(({ warnings }) => warnings),
   };
+}
+
+/** The scheme that the class files of label PNGs name, or undefined when there are none. */
+export async function schemeOfClassFiles(files: readonly AnnotationFile[]): Promise<ClassScheme | undefined> {
+  const names = new Map<number, string>();
+  for (const file of files) {
+    const classFile = await readClassFile(file);
+    for (const [id, name] of classFile?.names ?? []) {
+      const other = names.get(id);
+      if (other !== undefined && other !== name) {
+        throw new DataError(
+          `${file.classesPath}: class ${id} is "${name}", but "${other}" in another file of the set; use the same names in all`,
+        );
+      }
+      names.set(id, name);
+    }
+  }
+  return names.size === 0 ? undefined : schemeOfNames(names);
+}
+
+/** Truth and predictions of one image, ready for metrics. */
+export interface ReadImageAnnotations {
+  readonly truth: TypedLabels;
+  readonly predictions: readonly TypedLabels[];
+  readonly warnings: readonly string[];
+  readonly truthHasClasses: boolean;
+  readonly truthHasBareNumbers: boolean;
+}
+
+/**
+ * Reads the true annotation of an image and predictions of it, on rasters of one size and with ids of the scheme.
+ *
+ * @param predictionFiles - null for a prediction that is missing, which counts as empty
+ * @throws FileAccessError, FileFormatError, DataError or ShapeError naming the files
+ */
+export async function readImageAnnotations(
+  truthFile: AnnotationFile,
+  predictionFiles: readonly (AnnotationFile | null)[],
+  scheme: ClassScheme,
+): Promise<ReadImageAnnotations> {
+  const truth = await readAnnotation(truthFile);
+  const predictions = await Promise.all(
+    predictionFiles.map(async (file) => (file === null ? null : await readAnnotation(file))),
+  );
+  const maps = alignAnnotations(truth, predictions);
+  const resolve = (annotation: Annotation | null) =>
+    annotation?.classes == null
+      ? { types: new Map<number, number>(), warnings: [] }
+      : resolveTypes(annotation.classes, scheme, annotation.file.path);
+  const truthTypes = resolve(truth);
+  // Against a truth without classes, predicted classes are neither right nor wrong.
+  const predictionTypes = predictions.map((prediction) =>
+    resolve(truth.classes === null ? null : prediction),
+  );
+  return {
+    truth: { labels: maps.truth, types: truthTypes.types },
+    predictions: maps.predictions.map((labels, i) => ({ labels, types: predictionTypes[i]!.types })),
+    warnings: [
+      ...truth.warnings,
+      ...predictions.flatMap((prediction) => prediction?.warnings ?? []),
+      ...maps.warnings,
+      ...[truthTypes, ...predictionTypes].flatMap(({ warnings }) => warnings),
+    ],
+    truthHasClasses: truth.classes !== null,
+    truthHasBareNumbers: truth.hasBareNumbers,
+  };
+}
+
+/** The first names of a list, and how many more there are. */
+export function someNames(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(", ");
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }

@@ -9,7 +9,6 @@
  */
 import {
   type ClassScheme,
-  DataError,
   type DatasetMetrics,
   evaluateImage,
   type ImageMetrics,
@@ -20,14 +19,8 @@ import {
   throwIfAborted,
   validateClassScheme,
 } from "@renograde/core";
-import { resolveTypes, schemeOfNames } from "./evaluate-classes.js";
-import {
-  type AnnotationFile,
-  type AnnotationPair,
-  findAnnotations,
-  pairAnnotations,
-} from "./evaluate-find.js";
-import { type Annotation, alignAnnotations, readAnnotation, readClassFile } from "./evaluate-read.js";
+import { type AnnotationFile, findAnnotations, pairAnnotations } from "./evaluate-find.js";
+import { readImageAnnotations, schemeOfClassFiles, someNames } from "./evaluate-read.js";
 
 /** What {@link evaluateFolders} compares, and how. */
 export interface EvaluateFoldersOptions {
@@ -94,11 +87,9 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   let bareNumbers = 0;
   for (const pair of pairs) {
     throwIfAborted(signal);
-    const { metrics, warnings, truthHasClasses, truthHasBareNumbers } = await evaluatePair(
-      pair,
-      scheme,
-      options,
-    );
+    const read = await readImageAnnotations(pair.truth, [pair.prediction], scheme);
+    const { warnings, truthHasClasses, truthHasBareNumbers } = read;
+    const metrics = evaluateImage(read.truth, read.predictions[0]!, scheme, options);
     fileWarnings.push(...warnings);
     if (!truthHasClasses) untyped++;
     if (truthHasBareNumbers) bareNumbers++;
@@ -116,12 +107,12 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   const warnings: string[] = [];
   if (missing.length > 0) {
     warnings.push(
-      `${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS (Dice, AJI and PQ 0): ${some(missing)}`,
+      `${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS (Dice, AJI and PQ 0): ${someNames(missing)}`,
     );
   }
   if (extraNames.length > 0) {
     warnings.push(
-      `${extraNames.length} predictions have no true annotation and do not count: ${some(extraNames)}`,
+      `${extraNames.length} predictions have no true annotation and do not count: ${someNames(extraNames)}`,
     );
   }
   if (untyped > 0) {
@@ -136,68 +127,4 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   }
   warnings.push(...summary.warnings, ...fileWarnings);
   return { scheme, options, images, summary, missing, extra: extraNames, warnings };
-}
-
-/** The first names of a list, and how many more there are. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(", ");
-  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
-}
-
-/** The scheme that the class files of label PNGs name, or undefined when there are none. */
-async function schemeOfClassFiles(files: readonly AnnotationFile[]): Promise<ClassScheme | undefined> {
-  const names = new Map<number, string>();
-  for (const file of files) {
-    const classFile = await readClassFile(file);
-    for (const [id, name] of classFile?.names ?? []) {
-      const other = names.get(id);
-      if (other !== undefined && other !== name) {
-        throw new DataError(
-          `${file.classesPath}: class ${id} is "${name}", but "${other}" in another file of the set; use the same names in all`,
-        );
-      }
-      names.set(id, name);
-    }
-  }
-  return names.size === 0 ? undefined : schemeOfNames(names);
-}
-
-async function evaluatePair(
-  pair: AnnotationPair,
-  scheme: ClassScheme,
-  options: MetricOptions,
-): Promise<{
-  metrics: ImageMetrics;
-  warnings: string[];
-  truthHasClasses: boolean;
-  truthHasBareNumbers: boolean;
-}> {
-  const truth = await readAnnotation(pair.truth);
-  const prediction = pair.prediction === null ? null : await readAnnotation(pair.prediction);
-  const maps = alignAnnotations(truth, prediction);
-  const resolve = (annotation: Annotation | null) =>
-    annotation?.classes == null
-      ? { types: new Map<number, number>(), warnings: [] }
-      : resolveTypes(annotation.classes, scheme, annotation.file.path);
-  const truthTypes = resolve(truth);
-  // Against a truth without classes, predicted classes are neither right nor wrong.
-  const predictionTypes = resolve(truth.classes === null ? null : prediction);
-  const metrics = evaluateImage(
-    { labels: maps.truth, types: truthTypes.types },
-    { labels: maps.prediction, types: predictionTypes.types },
-    scheme,
-    options,
-  );
-  return {
-    metrics,
-    warnings: [
-      ...truth.warnings,
-      ...(prediction?.warnings ?? []),
-      ...maps.warnings,
-      ...truthTypes.warnings,
-      ...predictionTypes.warnings,
-    ],
-    truthHasClasses: truth.classes !== null,
-    truthHasBareNumbers: truth.hasBareNumbers,
-  };
 }

@@ -4,6 +4,17 @@
  * @module
  */
 export * from "./calibration-windows.js";
+export * from "./compare.js";
+export {
+  compareVerdict,
+  formatComparisonCsv,
+  formatComparisonTable,
+  summaryOfComparison,
+  type TellingImages,
+  tellingImages,
+} from "./compare-output.js";
+export { comparePage } from "./compare-page.js";
+export { type ComparePicture, comparePictures } from "./compare-pictures.js";
 export * from "./evaluate.js";
 export * from "./evaluate-classes.js";
 export * from "./evaluate-find.js";
@@ -19,4 +30,5 @@ export {
 } from "./onnx-session.js";
 export * from "./postprocess-inputs.js";
 export * from "./quantize-model.js";
+export * from "./tune-model.js";
 export * from "./write-outputs.js";
