@@ -14,16 +14,21 @@ function kernel(x: number): readonly [near: number, far: number] {
   return [((A + 2) * x - (A + 3)) * x * x + 1, ((A * y - 5 * A) * y + 8 * A) * y - 4 * A];
 }
 
+function roundToEven(x: number): number {
+  const whole = Math.floor(x);
+  return x - whole === 0.5 ? whole + (whole % 2) : Math.round(x);
+}
+
 /**
- * The matrix `[to, from]` of one axis: output i reads around i·from/to (corners not aligned, no half pixel), the
- * fraction rounded to 1/1024, A = −0.75; beyond the edge the edge pixel counts.
+ * The matrix `[to, from]` of one axis: output i reads around i·from/to in float32 (corners not aligned, no half pixel),
+ * the fraction rounded to 1/1024 (ties to even), A = −0.75; beyond the edge the edge pixel counts.
  */
 export function bicubicMatrix(from: number, to: number): Float64Array {
   const matrix = new Float64Array(to * from);
   for (let i = 0; i < to; i++) {
-    const at = i * Math.fround(from / to);
+    const at = Math.fround(i * Math.fround(from / to));
     const first = Math.floor(at);
-    const step = Math.round((at - first) * STEPS);
+    const step = roundToEven((at - first) * STEPS);
     const [near, before] = kernel(step / STEPS);
     const [after, farAfter] = kernel((STEPS - step) / STEPS);
     for (const [k, weight] of [before, near, after, farAfter].entries()) {
