@@ -44,8 +44,8 @@ export function createMicroNet(name: string, options: ResolvedNetOptions): Netwo
   return {
     name,
     options,
-    // Its resizing matrices are made for this side alone.
-    geometry: { window: WINDOW, output: WINDOW, kept: 200, step: WINDOW, rim: 0 },
+    // Only with this side do the decoder's maps and those they are joined with have one size.
+    geometry: { window: WINDOW, output: WINDOW, kept: 200, step: 0, rim: 0 },
     outputs: classMapOutputs(options.classes),
     post: { ...DEFAULT_POST_OPTIONS, method: "components", dilate: 1 },
     targets: ["classes", "borderWeights"],

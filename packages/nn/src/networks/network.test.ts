@@ -19,4 +19,10 @@ describe("input sides", () => {
       expect(takesInput(geometry, side)).toBe(false);
     }
   });
+
+  it("may be a single one", () => {
+    const micro: WindowGeometry = { window: 252, output: 252, kept: 200, step: 0, rim: 0 };
+    expect([inputRule(micro), smallestInput(micro)]).toEqual(["252", 252]);
+    expect([252, 251, 253, 504].map((side) => takesInput(micro, side))).toEqual([true, false, false, false]);
+  });
 });

@@ -19,7 +19,7 @@ export interface WindowGeometry {
   readonly output: number;
   /** Side of the centre kept when windows are stitched. */
   readonly kept: number;
-  /** Sides the network can take lie this far apart, {@link window} among them. */
+  /** Sides the network can take lie this far apart, {@link window} among them; 0: it takes that side alone. */
   readonly step: number;
   /** Input side minus output side, an even number: the output is the centre of the input. */
   readonly rim: number;
@@ -106,17 +106,20 @@ export interface Network {
 
 /** Sides a network can take, such as `8·n + 6`. */
 export function inputRule({ step, window }: WindowGeometry): string {
+  if (step === 0) return String(window);
   const rest = window % step;
   return rest === 0 ? `${step}·n` : `${step}·n + ${rest}`;
 }
 
 /** True when a network can take images of this side: its rule holds, and something is left of them. */
 export function takesInput({ step, window, rim }: WindowGeometry, side: number): boolean {
+  if (step === 0) return side === window;
   return Number.isInteger(side) && side > rim && (side - window) % step === 0;
 }
 
 /** The smallest input side of a network. */
-export function smallestInput({ step, output, rim }: WindowGeometry): number {
+export function smallestInput({ window, step, output, rim }: WindowGeometry): number {
+  if (step === 0) return window;
   return rim + ((output - 1) % step) + 1;
 }
 

@@ -143,6 +143,12 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
   if (config.train.select === "aPQ" && config.train.evalPq === 0) {
     bad("train.select", "aPQ needs train.evalPq = 1 or more");
   }
+  if (config.train.select === "mse" && config.net.network !== "dist") {
+    bad(
+      "train.select",
+      `mse needs a network with a distance in pixels, dist; received ${config.net.network}`,
+    );
+  }
   if (config.data.stainTarget !== null && config.data.stainNorm === "none") {
     bad("data.stainTarget", "expected data.stainNorm to be macenko or reinhard, received none");
   }

@@ -93,7 +93,10 @@ const NETWORK_DEFAULTS: ReadonlyMap<string, Regimes> = new Map([
         post: { h: 0, threshold: 0, minArea: 0 },
       },
       { phases: TWO_CYCLES },
-      { phases: [{ epochs: 80, lr: 1e-3, lrDrop: 1e-3, lrDecay: 0.96, lrDecayEvery: 10 }] },
+      {
+        phases: [{ epochs: 80, lr: 1e-3, lrDrop: 1e-3, lrDecay: 0.96, lrDecayEvery: 10 }],
+        select: "mse",
+      },
     ),
   ],
 ]);

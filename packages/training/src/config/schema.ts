@@ -313,9 +313,11 @@ const train = z
       .default(0)
       .describe("validated epochs from one full post-processing with PQ and aPQ to the next; 0 = never (§9)"),
     select: z
-      .enum(["meanDice", "aPQ"])
+      .enum(["meanDice", "aPQ", "mse"])
       .default("meanDice")
-      .describe("score that selects the best epoch; aPQ needs evalPq (§9)"),
+      .describe(
+        "score that selects the best epoch; aPQ needs evalPq (§9), mse (lowest) a distance in pixels: DIST",
+      ),
     logEvery: z.int().min(1).max(10_000_000).default(10).describe("steps summed up in one line of log.jsonl"),
     tensorboard: z.boolean().default(true).describe("write TensorBoard event files into the run folder"),
     page: z.boolean().default(true).describe("write run.html, the page of the run, while it goes on"),

@@ -1,9 +1,17 @@
+import { createNetwork } from "@renograde/nn";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/load-config.js";
 import { createPace } from "./pace.js";
 import { parseLog } from "./run-log.js";
 import { planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
-import { createScoreKeeper, namedScores, selectionScore } from "./scores.js";
+import {
+  createScoreKeeper,
+  distanceTarget,
+  isBetter,
+  mapLayout,
+  namedScores,
+  selectionScore,
+} from "./scores.js";
 
 describe("planEpochs", () => {
   it("drops the rate after 25 epochs of each phase", () => {
@@ -102,6 +110,35 @@ describe("createScoreKeeper", () => {
     expect(keeper.add(three, Uint8Array.from([1, 1, 0]), [], 3)).toEqual([1, 0, 1]);
     const wide = createScoreKeeper({ channels: 5, classCount: 2, nucleus: 3, distance: 4 }, 2);
     expect(wide.add(maps, classes, distance, 1)).toEqual([4 / 5]);
+  });
+
+  it("tells the squared error of a distance in pixels, and takes the lowest for the best", () => {
+    const layout = { channels: 5, classCount: 2, nucleus: 3, distance: 4, inPixels: true };
+    const keeper = createScoreKeeper(layout, 2);
+    keeper.add(maps, classes, distance, 1);
+    const scores = keeper.scores();
+    expect(scores.validMse).toBeCloseTo((0.25 ** 2 + 0.5 ** 2) / 4, 7);
+    expect(Object.keys(namedScores(scores)).slice(-2)).toEqual(["valid_mae", "valid_mse"]);
+    const selected = selectionScore(scores, "mse")!;
+    expect(selected).toEqual({ name: "valid_mse", value: scores.validMse });
+    expect([isBetter(selected, null), isBetter(selected, { value: 1 })]).toEqual([true, true]);
+    expect(isBetter(selected, { value: 0.01 })).toBe(false);
+    expect(isBetter({ name: "valid_mean_dice", value: 0.6 }, { value: 0.5 })).toBe(true);
+    const shares = createScoreKeeper({ ...layout, inPixels: false }, 2);
+    expect(selectionScore(shares.scores(), "mse")).toBeNull();
+  });
+
+  it("reads the distance of CHR-Net against its normalised target, of DIST against pixels", () => {
+    const layouts = ["chr-net", "dist", "u-net", "hover-net"].map((name) => {
+      const network = createNetwork(name, { width: 0.125 });
+      return [distanceTarget(network), mapLayout(network).distance, mapLayout(network).inPixels];
+    });
+    expect(layouts).toEqual([
+      ["distance", 6, false],
+      ["pixelDistance", 6, true],
+      [null, null, false],
+      [null, null, false],
+    ]);
   });
 
   it("selects by nucleus Dice when there is one class", () => {

@@ -22,7 +22,7 @@ import { createPace } from "./pace.js";
 import { configHash, type RunPaths, runPaths } from "./run-folder.js";
 import { appendLog, type LogRecord, truncateLog } from "./run-log.js";
 import { type EpochPlan, planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
-import { namedScores, selectionScore, type ValidationScores } from "./scores.js";
+import { isBetter, namedScores, selectionScore, type ValidationScores } from "./scores.js";
 import type { TrainOptions } from "./train.js";
 import { validate } from "./validate.js";
 
@@ -264,10 +264,7 @@ export class Run {
     if (scores !== null) {
       this.state.scores = namedScores(scores);
       const selected = selectionScore(scores, this.config.train.select);
-      isBest =
-        selected !== null &&
-        plan.lastPhase &&
-        (this.state.best === null || selected.value > this.state.best.value);
+      isBest = selected !== null && plan.lastPhase && isBetter(selected, this.state.best);
       if (isBest && selected !== null) this.state.best = { ...selected, epoch: plan.epoch };
     }
     this.state.epoch = plan.epoch;

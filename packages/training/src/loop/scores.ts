@@ -4,7 +4,7 @@
  * @module
  */
 import { mapChannels } from "@renograde/formats";
-import type { Network } from "@renograde/nn";
+import type { Network, TargetName } from "@renograde/nn";
 import type { QualityScores } from "./quality.js";
 
 /** Scores of one validation. */
@@ -17,6 +17,8 @@ export interface ValidationScores {
   readonly validMeanDice: number;
   /** Mean absolute error of the distance against its target; null for networks without a distance map. */
   readonly validMae: number | null;
+  /** Mean squared error of a distance in pixels (DIST). */
+  readonly validMse?: number;
   /** Where `train.evalPq` asked for it. */
   readonly quality?: QualityScores;
 }
@@ -28,8 +30,15 @@ export interface MapLayout {
   readonly classCount: number;
   /** Channel of the nucleus probability; null: the sum of the classes. */
   readonly nucleus: number | null;
-  /** Channel compared with the target `distance`; null where the network has no such target. */
+  /** Channel compared with the target of {@link distanceTarget}; null where the network has none. */
   readonly distance: number | null;
+  /** The distance is in pixels: its squared error counts, too. Default false. */
+  readonly inPixels?: boolean;
+}
+
+/** The target that a network's distance is compared with. */
+export function distanceTarget({ targets }: Pick<Network, "targets">): TargetName | null {
+  return targets.find((name) => name === "distance" || name === "pixelDistance") ?? null;
 }
 
 /** The layout of a network's `maps`, or of those its detections are painted into. */
@@ -43,7 +52,8 @@ export function mapLayout(network: Pick<Network, "outputs" | "options" | "target
     channels: channels.length,
     classCount: network.options.classes.classes.length,
     nucleus: find("nucleus"),
-    distance: network.targets.includes("distance") ? find("distance") : null,
+    distance: distanceTarget(network) === null ? null : find("distance"),
+    inPixels: distanceTarget(network) === "pixelDistance",
   };
 }
 
@@ -73,6 +83,7 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
   const predicted = new Float64Array(classCount + 1);
   const actual = new Float64Array(classCount + 1);
   let error = 0;
+  let squared = 0;
   let count = 0;
   return {
     add(maps, classes, distance, patches) {
@@ -104,7 +115,11 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
             predicted[0]!++;
             if (truth > 0) both[0]!++;
           }
-          if (distanceAt >= 0) error += Math.abs(maps[distanceAt + i]! - distance[n * pixels + i]!);
+          if (distanceAt >= 0) {
+            const difference = maps[distanceAt + i]! - distance[n * pixels + i]!;
+            error += Math.abs(difference);
+            squared += difference * difference;
+          }
         }
         const sum = predicted[0]! + actual[0]! - before.sum;
         patchDice.push(sum === 0 ? 1 : (2 * (both[0]! - before.both)) / sum);
@@ -120,19 +135,24 @@ export function createScoreKeeper(layout: MapLayout, side: number): ScoreKeeper 
         validDicePerClass: perClass,
         validMeanDice: perClass.reduce((a, b) => a + b, 0) / classCount,
         validMae: layout.distance === null ? null : error / count,
+        ...(layout.inPixels && { validMse: squared / count }),
       };
     },
   };
 }
 
 /**
- * The score that selects `best`. `meanDice`: the mean Dice over classes, or the nucleus Dice when there is one class
- * only. `aPQ`: null where the validation did not measure it, or no class occurs.
+ * The score that selects `best`: the highest, of `mse` the lowest ({@link isBetter}). `meanDice`: the mean Dice over
+ * classes, or the nucleus Dice when there is one class only. `aPQ`: null where the validation did not measure it, or no
+ * class occurs. `mse`: null where there is no distance in pixels.
  */
 export function selectionScore(
   scores: ValidationScores,
-  select: "meanDice" | "aPQ" = "meanDice",
+  select: "meanDice" | "aPQ" | "mse" = "meanDice",
 ): { name: string; value: number } | null {
+  if (select === "mse") {
+    return scores.validMse === undefined ? null : { name: "valid_mse", value: scores.validMse };
+  }
   if (select === "aPQ") {
     const value = scores.quality?.validApq ?? Number.NaN;
     return Number.isNaN(value) ? null : { name: "valid_apq", value };
@@ -142,12 +162,22 @@ export function selectionScore(
     : { name: "valid_dice", value: scores.validDice };
 }
 
+/** Whether a score beats the best so far. */
+export function isBetter(
+  score: { readonly name: string; readonly value: number },
+  best: { readonly value: number } | null,
+): boolean {
+  if (best === null) return true;
+  return score.name === "valid_mse" ? score.value < best.value : score.value > best.value;
+}
+
 /** Scores under the names of spec/training.md §9, for logs and model files. */
 export function namedScores(scores: ValidationScores): Record<string, number> {
   const result: Record<string, number> = { valid_dice: scores.validDice };
   for (const [i, value] of scores.validDicePerClass.entries()) result[`valid_dice_${i + 1}`] = value;
   result.valid_mean_dice = scores.validMeanDice;
   if (scores.validMae !== null) result.valid_mae = scores.validMae;
+  if (scores.validMse !== undefined) result.valid_mse = scores.validMse;
   if (scores.quality !== undefined) {
     // JSON has no NaN; a set without nuclei has no quality.
     const { validPq, validApq } = scores.quality;

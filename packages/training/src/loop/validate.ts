@@ -9,7 +9,7 @@ import { type BatchRequest, feedBatches } from "../targets/batch-feed.js";
 import type { PatchSource } from "../targets/patch-source.js";
 import type { TrainingEngine } from "./engine.js";
 import { createQualityKeeper } from "./quality.js";
-import { createScoreKeeper, mapLayout, type ValidationScores } from "./scores.js";
+import { createScoreKeeper, distanceTarget, mapLayout, type ValidationScores } from "./scores.js";
 
 /** All patches in batches of `size`, without variation. */
 function* requestsInOrder(length: number, size: number): Generator<BatchRequest> {
@@ -40,12 +40,13 @@ export async function validate(
   const size = Math.min(options.batch, source.length);
   const feed = feedBatches(source, requestsInOrder(source.length, size), size, plan);
   const keeper = createScoreKeeper(mapLayout(engine.network), plan.output);
+  const target = distanceTarget(engine.network);
   const quality = options.quality && createQualityKeeper(engine.network, options.quality, plan.output);
   for (let done = 0; done < source.length; ) {
     throwIfAborted(options.signal);
     const { batch, samples } = await feed.next();
     const classes = batchClasses(batch);
-    const distance = batch.targets.get("distance") ?? [];
+    const distance = (target && batch.targets.get(target)) ?? [];
     const maps = engine.predict(batch, samples.length);
     keeper.add(maps, classes, distance, samples.length);
     quality?.add(maps, batch.instances, classes, samples.length);
