@@ -7,6 +7,7 @@ import { type ClassScheme, gradeIds } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { FIELD_MIN_NUCLEI, FIELD_UM } from "./fields.js";
 import { histogramSvg } from "./histogram.js";
+import { methodText } from "./method-text.js";
 import type { ReportClass, ReportImage, ReportPayload } from "./payload.js";
 import { REPORT_STYLE } from "./style.js";
 
@@ -204,7 +205,7 @@ function methodSection(input: ReportPageInput): string {
     input.stainNorm === undefined
       ? ""
       : ` The network saw the images after stain normalisation, ${escapeHtml(input.stainNorm)}, except where they hold too little tissue for it; pictures and haematoxylin densities are of the images as they are.`;
-  return `<section><h2>Method</h2><p>CHR-Net (Gao et al., MICCAI 2021): W-Net segments every nucleus (binary map, distance map, watershed); two high-resolution extractors solve two easier tasks, one seen from afar (100x), one from near (400x); a fusion block gives each pixel its class, and each nucleus takes the class most of its pixels voted for.${stain}${windows}${constants}</p></section>`;
+  return `<section><h2>Method</h2><p>${escapeHtml(methodText(input.model?.network))}${stain}${windows}${constants}</p></section>`;
 }
 
 function modelCard(model: ModelMetadata | undefined): string {
