@@ -16,6 +16,8 @@ h1 .ruo{margin-left:auto;color:var(--dim);font-weight:400}
 .verdict{font-size:20px;line-height:1.3;margin:6px 0 2px}
 .facts,figcaption,.note{color:var(--dim);font-size:11px}
 .caution{margin-top:6px;padding:4px 8px;border-left:3px solid #D98A00;background:var(--panel)}
+.progress{height:2px;margin:6px 0 0;background:var(--line)}
+.progress i{display:block;height:100%;background:var(--accent);print-color-adjust:exact;-webkit-print-color-adjust:exact}
 main{padding:8px 16px 32px}
 section{margin-top:24px}
 h2{font-size:13px;margin:0 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}
@@ -55,6 +57,10 @@ export interface Page {
   readonly body: string;
   /** Reload after this many seconds, while a run is under way. */
   readonly refreshSeconds?: number;
+  /** Share that is done, 0 … 1, as a thin line under the title. */
+  readonly progress?: number;
+  /** Further styles for what stands in the body. */
+  readonly style?: string;
 }
 
 /** The page as one HTML document without anything from elsewhere. `body` is HTML, the rest is text. */
@@ -62,10 +68,14 @@ export function renderPage(page: Page): string {
   const refresh =
     page.refreshSeconds === undefined ? "" : `<meta http-equiv="refresh" content="${page.refreshSeconds}">`;
   const caution = page.caution === undefined ? "" : `<div class="caution">${escapeHtml(page.caution)}</div>`;
+  const progress =
+    page.progress === undefined
+      ? ""
+      : `<div class="progress"><i style="width:${(100 * page.progress).toFixed(1)}%"></i></div>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">${refresh}
-<title>${escapeHtml(page.title)}</title><style>${STYLE}</style></head>
-<body><header><h1>${escapeHtml(page.title)}<span class="ruo">Research use only</span></h1>
+<title>${escapeHtml(page.title)}</title><style>${STYLE}${page.style ?? ""}</style></head>
+<body><header><h1>${escapeHtml(page.title)}<span class="ruo">Research use only</span></h1>${progress}
 <div class="verdict">${escapeHtml(page.verdict)}</div><div class="facts">${escapeHtml(page.facts)}</div>${caution}</header>
 <main>${page.body}</main></body></html>
 `;

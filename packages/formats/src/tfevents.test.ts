@@ -34,7 +34,7 @@ const EVENTS = (JSON.parse(readFileSync(`${FOLDER}events.json`, "utf8")) as Desc
     if (start) return { wallTime, step, content: { kind: "start" } };
     const list = values!.map(({ tag, scalar, width = 0, height = 0, png = "" }): TfSummaryValue => {
       if (scalar !== undefined) return { tag, scalar: scalar ?? Number.NaN };
-      return { tag, image: { width, height, png: new Uint8Array(Buffer.from(png, "base64")) } };
+      return { tag, image: { width, height, encoded: new Uint8Array(Buffer.from(png, "base64")) } };
     });
     return { wallTime, step, content: { kind: "values", values: list } };
   },
@@ -54,7 +54,7 @@ describe("event files of TensorBoard", () => {
           content.kind !== "values"
             ? content
             : content.values.map((v) =>
-                "image" in v ? { ...v, image: { ...v.image, png: [...v.image.png] } } : v,
+                "image" in v ? { ...v, image: { ...v.image, encoded: [...v.image.encoded] } } : v,
               ),
       }));
     expect(images(parseTfEvents(BYTES, "events.bin"))).toEqual(images(EVENTS));

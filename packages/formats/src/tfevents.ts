@@ -20,7 +20,8 @@ export type TfSummaryValue =
   | { readonly tag: string /** Stored as float32. */; readonly scalar: number }
   | {
       readonly tag: string;
-      readonly image: { readonly width: number; readonly height: number; readonly png: Uint8Array };
+      /** `encoded`: bytes of a PNG or JPEG file. */
+      readonly image: { readonly width: number; readonly height: number; readonly encoded: Uint8Array };
     };
 
 /** One event. */
@@ -48,11 +49,11 @@ export function tfVersionEvent(wallTime: number): TfEvent {
 function encodeValue(value: TfSummaryValue): Uint8Array {
   const writer = new BinaryWriter().tag(1, WireType.LengthDelimited).string(value.tag);
   if ("scalar" in value) return writer.tag(2, WireType.Bit32).float(value.scalar).finish();
-  const { width, height, png } = value.image;
+  const { width, height, encoded } = value.image;
   const image = new BinaryWriter();
   image.tag(1, WireType.Varint).int32(height).tag(2, WireType.Varint).int32(width);
   // Colour space 3 is RGB.
-  image.tag(3, WireType.Varint).int32(3).tag(4, WireType.LengthDelimited).bytes(png);
+  image.tag(3, WireType.Varint).int32(3).tag(4, WireType.LengthDelimited).bytes(encoded);
   return writer.tag(4, WireType.LengthDelimited).bytes(image.finish()).finish();
 }
 
@@ -95,12 +96,12 @@ function readFields(bytes: Uint8Array, visit: (field: number, reader: BinaryRead
   }
 }
 
-function decodeImage(bytes: Uint8Array): { width: number; height: number; png: Uint8Array } {
-  const image = { width: 0, height: 0, png: new Uint8Array(0) as Uint8Array };
+function decodeImage(bytes: Uint8Array): { width: number; height: number; encoded: Uint8Array } {
+  const image = { width: 0, height: 0, encoded: new Uint8Array(0) as Uint8Array };
   readFields(bytes, (field, reader) => {
     if (field === 1) image.height = reader.int32();
     else if (field === 2) image.width = reader.int32();
-    else if (field === 4) image.png = reader.bytes();
+    else if (field === 4) image.encoded = reader.bytes();
     else return false;
     return true;
   });

@@ -18,6 +18,8 @@ export interface RunPaths {
   readonly config: string;
   readonly run: string;
   readonly log: string;
+  /** Self-contained page of the run (`train.page`). */
+  readonly page: string;
   readonly last: string;
   readonly best: string;
   /** Checkpoint kept after an epoch (`train.keepEvery`). */
@@ -31,6 +33,7 @@ export function runPaths(folder: string): RunPaths {
     config: join(folder, "config.yaml"),
     run: join(folder, "run.json"),
     log: join(folder, "log.jsonl"),
+    page: join(folder, "run.html"),
     last: join(folder, "checkpoints", "last"),
     best: join(folder, "checkpoints", "best"),
     epoch: (number) => join(folder, "checkpoints", `epoch-${`${number}`.padStart(4, "0")}`),
@@ -102,6 +105,8 @@ const FREE_OPTIONS = new Set([
   "train.saveEvery",
   "train.logEvery",
   "train.keepEvery",
+  "train.tensorboard",
+  "train.page",
   "train.phases",
 ]);
 const FREE_GROUPS = new Set(["post", "model"]);

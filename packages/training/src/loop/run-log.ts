@@ -47,10 +47,12 @@ export async function truncateLog(path: string, step: number, epoch: number): Pr
   await writeFileAtomic(path, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
 }
 
-/** Appends one line. @throws FileAccessError when the log cannot be written */
-export async function appendLog(path: string, record: LogRecord): Promise<void> {
+/** Appends one line and returns it with its time. @throws FileAccessError when the log cannot be written */
+export async function appendLog(path: string, record: LogRecord): Promise<LogRecord> {
+  const line = { time: new Date().toISOString(), ...record };
   try {
-    await appendFile(path, `${JSON.stringify({ time: new Date().toISOString(), ...record })}\n`);
+    await appendFile(path, `${JSON.stringify(line)}\n`);
+    return line;
   } catch (cause) {
     throw new FileAccessError(path, "cannot write the log; is the disk full or the folder read-only?", {
       cause,

@@ -10,6 +10,7 @@ import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
 import type { Team } from "../distributed/team.js";
+import type { RunView } from "../run-page/run-view.js";
 import { type Batch, samplePlan } from "../targets/batch.js";
 import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from "../targets/batch-feed.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
@@ -48,6 +49,8 @@ export class Run {
   readonly config: TrainConfig;
   readonly paths: RunPaths;
   readonly open: OpenRun;
+  /** What the run shows beside its log. */
+  readonly view: RunView;
   readonly engine: TrainingEngine;
   /** The processes of the run; null where this is the only one. Rank 0 alone writes, validates and decides. */
   readonly team: Team | null;
@@ -56,11 +59,12 @@ export class Run {
   readonly startedMs = performance.now();
   state: RunState;
 
-  constructor(options: TrainOptions, open: OpenRun) {
+  constructor(options: TrainOptions, open: OpenRun, view: RunView) {
     this.options = options;
     this.config = options.config;
     this.paths = runPaths(options.runDir);
     this.open = open;
+    this.view = view;
     this.engine = open.engine;
     this.team = open.team;
     this.epochs = planEpochs(this.config.train.phases, this.config.train.batch);
@@ -304,14 +308,17 @@ export class Run {
   /** Scores of the validation patches; an interruption or an error saves first. */
   async validateEpoch(epoch: number): Promise<ValidationScores> {
     const startedMs = performance.now();
+    const patches = this.view.patchKeeper(this.engine.network, this.open.valid);
     try {
       const scores = await validate(this.engine, this.open.valid, {
         data: this.config.data,
         batch: this.config.train.validBatch,
         quality: this.measuresQuality(epoch) ? postOptionsOf(this.config, this.engine.network) : undefined,
+        patches,
         signal: this.options.signal,
         onProgress: (done, total) => this.tell({ kind: "validation", epoch, done, total }),
       });
+      if (patches !== null) await this.view.showPatches(patches, this.open.valid, epoch, this.state.step);
       this.pace.addValidation(performance.now() - startedMs);
       this.team?.announce(epoch, "go on");
       return scores;
@@ -340,10 +347,11 @@ export class Run {
     });
   }
 
-  /** Appends a line to log.jsonl. */
+  /** Appends a line to log.jsonl and shows it. */
   async log(kind: LogRecord["kind"], epoch: number, what: object): Promise<void> {
     if (!this.leads) return;
-    await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
+    const line = await appendLog(this.paths.log, { kind, step: this.state.step, epoch, ...what });
+    await this.view.record(line);
   }
 
   /** Keeps the batch that made the loss infinite, and stops. */

@@ -5,6 +5,7 @@
  */
 import type { ProcessPlace } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
+import { RunView } from "../run-page/run-view.js";
 import { packageVersion } from "../version.js";
 import { hasCheckpoint, type RunState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
@@ -52,12 +53,18 @@ export interface TrainResult {
  * @throws EngineError when another process of the run was lost; the last checkpoint is good
  * @throws MissingDependencyError without libtorch
  */
-export async function train(options: TrainOptions): Promise<TrainResult> {
+export async function train(asked: TrainOptions): Promise<TrainResult> {
+  const view = new RunView(asked);
+  const onProgress = (event: TrainEvent): void => {
+    view.hear(event);
+    asked.onProgress?.(event);
+  };
+  const options: TrainOptions = { ...asked, onProgress };
   const paths = runPaths(options.runDir);
   const resumed = options.resume === true && hasCheckpoint(paths.last);
   const open = await openRun(options, resumed);
   try {
-    const run = new Run(options, open);
+    const run = new Run(options, open, view);
     if (resumed) await run.resume();
     open.team?.checkSame({
       configuration: run.state.configHash,
@@ -79,8 +86,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await run.log(resumed ? "resume" : "start", run.state.epoch, { version: packageVersion(), ...loaded });
     await run.loop();
     await run.log("end", run.state.epoch, { best: run.state.best });
+    await view.end();
     const { step, epoch, best, scores } = run.state;
     return { runDir: options.runDir, steps: step, epochs: epoch, best, scores };
+  } catch (error) {
+    // Whatever the page does: the error is what counts.
+    await view.end(error).catch(() => undefined);
+    throw error;
   } finally {
     open.team?.leave();
     open.engine.dispose();

@@ -4,6 +4,7 @@
  * @module
  */
 import { type PostOptions, throwIfAborted } from "@renograde/core";
+import type { PatchKeeper } from "../run-page/patch-pictures.js";
 import { batchClasses, samplePlan } from "../targets/batch.js";
 import { type BatchRequest, feedBatches } from "../targets/batch-feed.js";
 import type { PatchSource } from "../targets/patch-source.js";
@@ -32,6 +33,8 @@ export async function validate(
     readonly batch: number;
     /** Post-process every patch with these constants and measure PQ. */
     readonly quality?: PostOptions | undefined;
+    /** Collects patches to be shown. */
+    readonly patches?: PatchKeeper | null;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (done: number, total: number) => void;
   },
@@ -48,8 +51,9 @@ export async function validate(
     const classes = batchClasses(batch);
     const distance = (target && batch.targets.get(target)) ?? [];
     const maps = engine.predict(batch, samples.length);
-    keeper.add(maps, classes, distance, samples.length);
-    quality?.add(maps, batch.instances, classes, samples.length);
+    const dice = keeper.add(maps, classes, distance, samples.length);
+    const pq = quality?.add(maps, batch.instances, classes, samples.length) ?? null;
+    options.patches?.add(batch, maps, samples, { dice, pq });
     done += samples.length;
     options.onProgress?.(done, source.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
