@@ -92,7 +92,6 @@ async function stateOf(network: Network): Promise<StateDict> {
     path: "formula",
     format: "PyTorch",
     sha256: "",
-    metadata: new Map(),
     tensors: new Map(tensors),
   };
   return (await translate(weights, HOVER_NET_TORCH, specs)).state;

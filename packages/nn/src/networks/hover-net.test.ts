@@ -122,7 +122,7 @@ describe("HoVer-Net (spec/baselines.md §2, §6)", () => {
   it("starts as Kaiming normal, fan-out", () => {
     const state = initState(declareParameters(createNetwork("hover-net", { width: 0.25 })), 1);
     const deviation = (name: string): number => {
-      const { data } = state.get(name)!;
+      const data = Array.from(state.get(name)!.data);
       return Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
     };
     // 256·5² and, of four groups, all 8·5² outputs.
