@@ -10,8 +10,12 @@ import { formatDuration, type Stage } from "./progress.js";
 /** A loss or a score with four digits. */
 export const digits = (value: number): string => value.toFixed(4);
 
-/** Turns the events of a run into a progress line per stage and one line per epoch. */
-export function trainReporter(context: Context): (event: TrainEvent) => void {
+/**
+ * Turns the events of a run into a progress line per stage and one line per epoch.
+ *
+ * @param page - where the run can be followed; told at its start
+ */
+export function trainReporter(context: Context, page?: string): (event: TrainEvent) => void {
   let stage: Stage | undefined;
   let stageName = "";
   const open = (name: string, unit: string): Stage => {
@@ -30,6 +34,7 @@ export function trainReporter(context: Context): (event: TrainEvent) => void {
         context.progress.info(
           `${event.resumed ? `resuming at step ${event.step}` : "training"}: ${event.epochs} epochs, ${event.steps} steps, ${event.trainPatches} training and ${event.validPatches} validation patches, ${event.parameters.toLocaleString("en-US")} parameters`,
         );
+        if (page !== undefined) context.progress.info(`follow it in ${page}`);
         break;
       case "step": {
         const terms = Object.entries(event.losses.terms).map(

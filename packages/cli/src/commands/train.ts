@@ -63,6 +63,7 @@ async function trainCommand(context: Context, options: TrainCommandOptions): Pro
     options.set,
   );
   const leads = place === null || place.rank === 0;
+  const page = config.train.page ? runPaths(options.run).page : undefined;
   const result = await train({
     config,
     dataDir: options.data,
@@ -70,7 +71,7 @@ async function trainCommand(context: Context, options: TrainCommandOptions): Pro
     resume: options.resume === true,
     place,
     signal: context.signal,
-    ...(leads ? { onProgress: trainReporter(context) } : {}),
+    ...(leads ? { onProgress: trainReporter(context, page) } : {}),
   });
   if (!leads) return;
   await printResult(context, options.json, result, () =>
@@ -78,6 +79,7 @@ async function trainCommand(context: Context, options: TrainCommandOptions): Pro
       `${result.epochs} epochs, ${result.steps} steps in ${result.runDir}`,
       ...Object.entries(result.scores).map(([name, value]) => `  ${name} ${digits(value)}`),
       ...(result.best === null ? [] : [`best: epoch ${result.best.epoch}`]),
+      ...(page === undefined ? [] : [`curves and pictures: ${page}`]),
       `next: renograde export ${result.runDir} --out model.onnx`,
     ].join("\n"),
   );

@@ -8,7 +8,7 @@ import type { RunInfo } from "../loop/run-folder.js";
 import type { LogRecord } from "../loop/run-log.js";
 import { planEpochs, stepsPerEpoch } from "../loop/schedule.js";
 import { type ChartSeries, type LineChart, lineChart } from "./line-chart.js";
-import { epochScores, scoreLabel, scoreNames, selectingScore } from "./run-scores.js";
+import { ERROR_SCORES, epochScores, scoreLabel, scoreNames, selectingScore } from "./run-scores.js";
 
 /** Lines beside each other; readable on white and on near-black. */
 const COLORS = ["#3B8FD9", "#E08214", "#2CA25F", "#D0508A", "#8E6BD0", "#A9801F", "#17A3A3", "#8A949C"];
@@ -100,25 +100,22 @@ export function validationCurves(records: readonly LogRecord[], config: TrainCon
   const best = epochs.findLast((epoch) => epoch.best);
   const point = best && { x: best.epoch, y: best.scores[selecting]!, label: `best: epoch ${best.epoch}` };
   const names = scoreNames(epochs);
-  const common = { xLabel: "epoch", x: epochs.map(({ epoch }) => epoch), marks };
-  const shares = names.filter((name) => name !== "valid_mae");
+  const chart = (title: string, yLabel: string, shown: readonly string[]): LineChart => ({
+    title,
+    xLabel: "epoch",
+    yLabel,
+    x: epochs.map(({ epoch }) => epoch),
+    marks,
+    series: seriesOf(shown),
+    ...(point === undefined || !shown.includes(selecting) ? {} : { best: point }),
+  });
+  const shares = names.filter((name) => !ERROR_SCORES.includes(name));
+  const errors = names.filter((name) => ERROR_SCORES.includes(name));
   const charts: LineChart[] = [
-    {
-      ...common,
-      title: "Validation scores",
-      yLabel: "0 to 1, higher is better",
-      series: seriesOf(shares),
-      yRange: [0, 1],
-      ...(point === undefined ? {} : { best: point }),
-    },
+    { ...chart("Validation scores", "0 to 1, higher is better", shares), yRange: [0, 1] },
+    ...errors.map((name) =>
+      chart(`Validation: ${scoreLabel(name, info.classes)}`, "mean over pixels, lower is better", [name]),
+    ),
   ];
-  if (names.includes("valid_mae")) {
-    charts.push({
-      ...common,
-      title: "Validation, distance error",
-      yLabel: "mean absolute error, lower is better",
-      series: seriesOf(["valid_mae"]),
-    });
-  }
   return `<div class="charts">${charts.map(lineChart).join("")}</div>`;
 }

@@ -33,7 +33,8 @@ export function scoreLabel(name: string, scheme: ClassScheme): string {
   const known: Record<string, string> = {
     valid_dice: "Dice, all nuclei",
     valid_mean_dice: "mean Dice of the classes",
-    valid_mae: "distance error",
+    valid_mae: "distance, absolute error",
+    valid_mse: "distance, squared error",
     valid_pq: "PQ",
     valid_apq: "aPQ",
   };
@@ -45,9 +46,14 @@ export function scoreNames(epochs: readonly EpochScores[]): string[] {
   return [...new Set(epochs.flatMap(({ scores }) => Object.keys(scores)))];
 }
 
+/** Errors: lower is better, and their unit is that of the distance. */
+export const ERROR_SCORES: readonly string[] = ["valid_mae", "valid_mse"];
+
 /** The score that selects the best epoch. */
 export function selectingScore(config: TrainConfig, scheme: ClassScheme): string {
-  if (config.train.select === "aPQ") return "valid_apq";
+  const { select } = config.train;
+  if (select === "aPQ") return "valid_apq";
+  if (select === "mse") return "valid_mse";
   return scheme.classes.length > 1 ? "valid_mean_dice" : "valid_dice";
 }
 
