@@ -21,9 +21,12 @@ export function suppressBoxes(
   const order = Int32Array.from({ length: scores.length }, (_, i) => i)
     .filter((i) => scores[i]! > score)
     .sort((a, b) => scores[b]! - scores[a]! || a - b);
-  const kept: number[] = [];
+  const kept = new Int32Array(order.length);
+  let count = 0;
   for (const candidate of order) {
-    if (kept.every((k) => boxIou(boxes, k, boxes, candidate) <= iou)) kept.push(candidate);
+    let free = true;
+    for (let k = 0; free && k < count; k++) free = boxIou(boxes, kept[k]!, boxes, candidate) <= iou;
+    if (free) kept[count++] = candidate;
   }
-  return Int32Array.from(kept);
+  return kept.slice(0, count);
 }

@@ -83,6 +83,11 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   const bytes = await readFileBytes(modelPath);
   const model = decodeOnnxModel(bytes, modelPath);
   const metadata = parseModelMetadata(model.metadata ?? {}, modelPath);
+  if (metadata.outputs.some((output) => output.name === "detections")) {
+    throw new UsageError(
+      `${modelPath}: int8 is for networks with maps, this one finds objects (${metadata.network}); use the float32 model`,
+    );
+  }
   const input = await cutCalibrationWindows(options.calibration, metadata, options.windows, signal);
   const open = onnxGraphOpener(model, options.threads);
   let quantized: QuantizedModel;
