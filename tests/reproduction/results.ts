@@ -126,7 +126,7 @@ function wrapped(text: string): string[] {
 
 /** RESULTS.md of a finished reproduction of one network. */
 export function formatResults(network: string, results: readonly SourceResult[], date = new Date()): string {
-  const title = networks.get(network)!.title.split(/[ ,]/)[0]!;
+  const title = networks.get(network)!.title.split(/,| \(| on /)[0]!;
   const command = network === "chr-net" ? "" : ` -- --network ${network}`;
   const crops = results.flatMap(({ source }) =>
     source.crops.map(

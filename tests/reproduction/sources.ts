@@ -26,7 +26,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   "u-net":
     "with the labels eroded by one pixel in training, whole in the evaluation, and not dilated in post-processing, as published. Not default, to need few steps: an eighth of the width, small windows, no augmentation, larger learning rates, no pretrained encoder.",
   "mask-rcnn":
-    "with whole labels, and the published constants of post-processing. Not default, to need few steps: a quarter of the width, smaller windows, no augmentation, a larger learning rate, no pretrained encoder (its batch norms, which never learn, leave the values as they are).",
+    "with whole labels, and the published constants of post-processing. Not default, to need few steps: an eighth of the width, smaller windows, no augmentation, a larger learning rate, no pretrained encoder (its batch norms, which never learn, leave the values as they are).",
   "micro-net":
     "with the labels eroded by one pixel in training and whole in the evaluation, and dilated by one pixel in post-processing, as published. Not default, to need few steps: an eighth of the width, no augmentation, larger learning rates.",
   "hover-net":
@@ -114,8 +114,8 @@ export const SOURCES: readonly Source[] = [
   {
     name: "mask-rcnn",
     network: "mask-rcnn",
-    ...colon(192),
-    config: oneWindow("network: mask-rcnn, width: 0.25", 320, 192, { epochs: 200, lr: 1e-3 }),
+    ...colon(128),
+    config: oneWindow("network: mask-rcnn, width: 0.125", 256, 128, { epochs: 150, lr: 1e-3 }),
   },
   {
     name: "micro-net",
