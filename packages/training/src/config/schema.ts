@@ -67,7 +67,7 @@ const net = z
         "ResNet-50 of U-Net and HoVer-Net: pre-activation, or torchvision's (spec/baselines.md §2); a file of weights fits one of them",
       ),
     hoverWindow: z
-      .union([z.literal(270), z.literal(350), z.literal(256)])
+      .literal([270, 350, 256])
       .default(270)
       .describe(
         "input of HoVer-Net, px: 270 gives 80, 350 gives 160, 256 gives 164 with 3x3 decoders (spec/baselines.md §6)",
