@@ -48,6 +48,7 @@ const COLUMNS = 240;
 export const CHART_STYLE = `
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:16px 24px}
 .chart h3{font-size:13px;font-weight:600;margin:0 0 2px}
+.chart{margin:0;max-width:580px;break-inside:avoid}
 .chart svg{display:block;width:100%;font:10px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .chart text{fill:var(--dim)}
 .chart .grid{stroke:var(--line);stroke-width:1}
@@ -62,6 +63,7 @@ export const CHART_STYLE = `
 .legend span{white-space:nowrap}
 .legend i{display:inline-block;width:12px;height:2px;margin:0 5px 3px 0;vertical-align:middle;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .legend b{font-weight:400;color:var(--text)}
+@media print{.charts{grid-template-columns:repeat(3,1fr)}}
 `;
 
 const isNumber = (value: number | null | undefined): value is number => Number.isFinite(value);

@@ -32,7 +32,8 @@ export const PICTURE_STYLE = `
 .sides span{flex:1}
 .keys{display:flex;flex-wrap:wrap;gap:0 14px;font-size:11px;color:var(--dim);margin-bottom:8px}
 .keys i{display:inline-block;width:10px;height:10px;margin-right:5px;border:1px solid var(--line);vertical-align:-1px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
-h3.group{font-size:13px;font-weight:600;margin:16px 0 6px}
+h3.group{font-size:13px;font-weight:600;margin:16px 0 6px;break-after:avoid}
+@media print{.patches{grid-template-columns:repeat(3,1fr);gap:8px 16px}}
 `;
 
 function figure({ name, dice, pq, nuclei, jpeg }: EncodedPatch): string {

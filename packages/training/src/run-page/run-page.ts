@@ -50,6 +50,7 @@ const STYLE = `
 pre{font:11px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;columns:3 280px;column-gap:24px;margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 ul{margin:0;padding-left:18px}
 .plain td{white-space:normal;text-align:left;overflow-wrap:anywhere}
+@media print{section{break-inside:auto}h2{break-after:avoid}}
 .plain td:first-child{color:var(--dim);white-space:nowrap;vertical-align:top}
 `;
 
