@@ -47,6 +47,8 @@ await runMain(async () => {
         renograde(
           "grade",
           image,
+          "--model",
+          "chr-net-synthetic",
           "--mpp",
           "0.25",
           "--out",

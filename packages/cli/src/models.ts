@@ -37,8 +37,8 @@ export async function shippedModels(): Promise<ShippedModel[]> {
   return [];
 }
 
-/** The model used when none is named. */
-export const DEFAULT_MODEL = "chr-net-synthetic";
+/** The model used when none is named: the first of these that is shipped. */
+export const DEFAULT_MODELS: readonly string[] = ["he-nuclei", "chr-net-synthetic"];
 
 /**
  * Path of the model to use: `--model` as a file or as the name of a shipped model; without it the default.
@@ -48,8 +48,11 @@ export const DEFAULT_MODEL = "chr-net-synthetic";
 export async function resolveModel(model: string | undefined): Promise<string> {
   if (model?.endsWith(".onnx")) return model;
   const shipped = await shippedModels();
-  const name = model ?? DEFAULT_MODEL;
-  const found = shipped.find((candidate) => candidate.name === name);
+  const wanted = model === undefined ? DEFAULT_MODELS : [model];
+  const [name] = wanted;
+  const found = wanted
+    .map((candidate) => shipped.find((one) => one.name === candidate))
+    .find((one) => one !== undefined);
   if (found) return found.path;
   const names = shipped.map((candidate) => candidate.name).join(", ");
   throw new UsageError(

@@ -5,6 +5,7 @@
  */
 import {
   createStainNormalizer,
+  gradeIds,
   RCC_CLASSES,
   STAIN_NORM_METHODS,
   type StainNormalizer,
@@ -56,7 +57,7 @@ const FORMATS = [
   "report",
 ] as const satisfies readonly ExportFormat[];
 
-/** Says which model runs, and how little a model of synthetic data is worth. */
+/** Says which model runs, what it may be used for, and what it cannot do. */
 function introduce(context: Context, { metadata, session }: LoadedModel): void {
   context.progress.info(
     `${metadata.name}: ${metadata.classes.classes.map((c) => c.short).join(", ")} at ${metadata.mpp} µm/px; ${session.engine}`,
@@ -65,7 +66,12 @@ function introduce(context: Context, { metadata, session }: LoadedModel): void {
     context.progress.warn(
       "this model was trained on synthetic sections only; on real tissue its outlines and grades mean nothing. Kidney grades need a model trained on RCCNucSeg (see docs/training.md)",
     );
+  } else if (gradeIds(metadata.classes).length === 0) {
+    context.progress.warn(
+      "this model outlines nuclei and does not grade them; kidney grades need a model trained on RCCNucSeg (see docs/training.md)",
+    );
   }
+  if (metadata.licence !== "Apache-2.0") context.progress.info(`licence of its weights: ${metadata.licence}`);
 }
 
 /**
@@ -149,7 +155,10 @@ export function registerGrade(program: Command, run: Run): void {
       "prediction folder; keeps the inputs' folder structure",
       pathOf("--out"),
     )
-    .option("-m, --model <model>", "ONNX file or name of a shipped model (default: the shipped demo model)")
+    .option(
+      "-m, --model <model>",
+      "ONNX file or name of a shipped model (default: he-nuclei, outlines of nuclei in real H&E)",
+    )
     .option(
       "--mpp <number>",
       "micrometres per pixel of the inputs; default what files record",

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ClassScheme, gradeIds } from "@renograde/core";
-import type { ModelMetadata } from "@renograde/formats";
+import { type ModelMetadata, tuningText } from "@renograde/formats";
 import { FIELD_MIN_NUCLEI, FIELD_UM } from "./fields.js";
 import { histogramSvg } from "./histogram.js";
 import { methodText } from "./method-text.js";
@@ -223,6 +223,9 @@ function modelCard(model: ModelMetadata | undefined): string {
       "training",
       `${model.training.epochs} epochs, ${number(model.training.steps)} steps, seed ${model.training.seed}`,
     ],
+    ...(model.tuning === undefined
+      ? []
+      : [["post-processing tuned", tuningText(model.tuning)] satisfies [string, string]]),
     [
       "measured",
       scores.length === 0 ? "nothing recorded" : `${scores.join(", ")} on ${model.training.scoresOn}`,
@@ -254,6 +257,8 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
 <div class="verdict">${escapeHtml(verdict(input))}</div><div class="facts">${escapeHtml(facts.filter(Boolean).join(" · "))}</div>`;
   if (input.model?.training.synthetic) {
     yield `<div class="synthetic">The model was trained on synthetic sections only. Its grades of real tissue mean nothing.</div>`;
+  } else if (input.model && gradeIds(input.scheme).length === 0) {
+    yield `<div class="synthetic">The model outlines nuclei and does not grade them. Licence of its weights: ${escapeHtml(input.model.licence)}.</div>`;
   }
   yield "</header>";
   if (first === undefined) {
