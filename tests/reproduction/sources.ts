@@ -30,7 +30,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   "micro-net":
     "with the labels eroded by one pixel in training and whole in the evaluation, and dilated by one pixel in post-processing, as published. Not default, to need few steps: an eighth of the width, no augmentation, larger learning rates.",
   "hover-net":
-    "with whole labels, and the published constants of post-processing. Not default, to need few steps: a quarter of the width, the 3x3 decoders (256 to 164 px), no augmentation, larger learning rates, no pretrained encoder.",
+    "with whole labels, and the published constants of post-processing. Not default, to need few steps: an eighth of the width, the 3x3 decoders (256 to 164 px), no augmentation, larger learning rates, no pretrained encoder.",
   dist: "with whole labels, and the published constants of post-processing (every maximum of the distance is a nucleus). Not default, to need few steps: a quarter of the width, larger windows (less of them is rim), no augmentation.",
 };
 
@@ -127,9 +127,9 @@ export const SOURCES: readonly Source[] = [
     name: "hover-net",
     network: "hover-net",
     ...colon(164),
-    config: oneWindow("network: hover-net, width: 0.25, hoverWindow: 256", 256, 164, {
-      epochs: 100,
-      lr: 2e-3,
+    config: oneWindow("network: hover-net, width: 0.125, hoverWindow: 256", 256, 164, {
+      epochs: 150,
+      lr: 8e-3,
     }),
   },
   {
