@@ -8,8 +8,8 @@
  */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { RCC_CLASSES, type RgbImage } from "@renograde/core";
-import { drawOverlay, gradeImage } from "@renograde/grading";
+import { drawOverlay, RCC_CLASSES, type RgbImage } from "@renograde/core";
+import { gradeImage } from "@renograde/grading";
 import { openOnnxModel } from "@renograde/grading/node";
 import { synthesizeSection } from "@renograde/training";
 import sharp from "sharp";

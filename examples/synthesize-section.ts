@@ -7,8 +7,7 @@
  * @module
  */
 import { join } from "node:path";
-import { RCC_CLASSES } from "@renograde/core";
-import { drawOverlay } from "@renograde/grading";
+import { drawOverlay, RCC_CLASSES } from "@renograde/core";
 import { writePng } from "@renograde/slides/node";
 import { synthesizeSection } from "@renograde/training";
 

@@ -26,7 +26,10 @@ function readAll(prefix: string): Map<string, { shape: readonly number[]; values
     const data = decodeBundleTensor(entry, bytes, { path, name });
     const toNumber =
       entry.dtype === "F16" ? halfToNumber : entry.dtype === "BF16" ? bfloat16ToNumber : Number;
-    tensors.set(name, { shape: entry.shape, values: Array.from(data, (v) => toNumber(Number(v))) });
+    tensors.set(name, {
+      shape: entry.shape,
+      values: Array.from(data as ArrayLike<number | bigint>, (v) => toNumber(Number(v))),
+    });
   }
   return tensors;
 }

@@ -60,7 +60,9 @@ describe("parseTorch", () => {
     expect(root.get("flags")).toEqual([true, false, [1, "two", 3]]);
     expect(root.get("size")).toEqual([3, 4]);
     const parameter = root.get("parameter")!;
-    expect(isTorchTensor(parameter) && Array.from(parameter.read())).toEqual([1.5]);
+    expect(isTorchTensor(parameter) && Array.from(parameter.read() as ArrayLike<number | bigint>)).toEqual([
+      1.5,
+    ]);
     const dtypes = [...dictionary(root.get("tensors"))]
       .slice(0, 10)
       .map(([, t]) => isTorchTensor(t) && t.dtype);

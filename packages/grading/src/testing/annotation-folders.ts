@@ -57,9 +57,9 @@ export async function save(path: string, content: Uint8Array | string): Promise<
 }
 /** A MATLAB variable. */
 export const numeric = (
-  kind: "int32" | "uint8",
+  kind: "int32" | "uint8" | "double",
   shape: number[],
-  data: Int32Array | Uint8Array,
+  data: Int32Array | Uint8Array | Float64Array,
 ): Mat5Numeric => ({
   kind: "numeric",
   class: kind,

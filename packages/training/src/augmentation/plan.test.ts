@@ -169,12 +169,12 @@ describe("augmentedCrop", () => {
     augmentedCrop(image, at, sizes, options(`aug.preset=${preset}`), sampleRandom(seed, epoch, sample));
   it("depends on seed, epoch and sample only", () => {
     expect(crop("reference", 1, 2, 3)).toEqual(crop("reference", 1, 2, 3));
-    for (const other of [
+    for (const [seed, epoch, sample] of [
       [2, 2, 3],
       [1, 3, 3],
       [1, 2, 4],
     ] as const) {
-      expect(crop("reference", ...other).rgb).not.toEqual(crop("reference", 1, 2, 3).rgb);
+      expect(crop("reference", seed, epoch, sample).rgb).not.toEqual(crop("reference", 1, 2, 3).rgb);
     }
     const seen = new Set(Array.from({ length: 64 }, (_, i) => crop("flip", 1, 2, i).instances.join()));
     expect(seen.size).toBe(8);

@@ -3,7 +3,8 @@ import { createRandom, type RgbImage } from "@renograde/core";
 import { readImage } from "@renograde/slides/node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { synthesizeSection } from "../synthesis/index.js";
-import { DuplicateFinder, type DuplicatePair } from "./duplicates.js";
+import type { DuplicatePair } from "./compare-images.js";
+import { DuplicateFinder } from "./duplicates.js";
 import { ORIENTATIONS } from "./orientations.js";
 
 let section: RgbImage;
