@@ -11,6 +11,7 @@ const COMMANDS = [
   ["grade"],
   ["postprocess"],
   ["evaluate"],
+  ["compare"],
   ["dataset"],
   ["dataset", "check"],
   ["dataset", "stats"],
@@ -20,6 +21,7 @@ const COMMANDS = [
   ["dataset", "synthesize"],
   ["train"],
   ["export"],
+  ["tune"],
   ["model"],
   ["model", "summary"],
   ["doctor"],
@@ -56,6 +58,20 @@ known are post.method, post.h, post.threshold, post.minArea, post.voteBackground
     "evaluate --truth t --pred p --set metrics.eps=2 --set metrics.pooling=all",
     `error: metrics.eps: expected a number from 0 to below 1, received 2
 metrics.pooling: expected "image" or "pooled", received "all"`,
+  ],
+  ["tune m.onnx --data d --out tuned.txt", "error: --out tuned.txt: expected a file name that ends in .onnx"],
+  [
+    "tune m.onnx --data d --score f1",
+    "error: option '--score <score>' argument 'f1' is invalid. Allowed choices are pq, aPQ, aji, dice.",
+  ],
+  ["compare x ./x --truth t", "error: x: named twice; name two things to compare"],
+  [
+    "compare a b --truth t --set metrics.eps=2",
+    "error: metrics.eps: expected a number from 0 to below 1, received 2",
+  ],
+  [
+    "compare a tiny.onnx --truth t",
+    "error: tiny.onnx is a model: compare needs --out DIR for what it predicts",
   ],
   [
     "dataset split x --by foo",

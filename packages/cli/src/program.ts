@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, CommanderError, Help } from "commander";
+import { registerCompare } from "./commands/compare.js";
 import { registerDataset } from "./commands/dataset/index.js";
 import { registerDoctor } from "./commands/doctor.js";
 import { registerEvaluate } from "./commands/evaluate.js";
@@ -13,6 +14,7 @@ import { registerModel } from "./commands/model.js";
 import { registerPostprocess } from "./commands/postprocess.js";
 import { registerReproduce } from "./commands/reproduce.js";
 import { registerTrain } from "./commands/train.js";
+import { registerTune } from "./commands/tune.js";
 import { type Context, reportError, runWithContext } from "./context.js";
 import { createProgress } from "./progress.js";
 import { version } from "./version.js";
@@ -54,9 +56,11 @@ export async function main(args: readonly string[]): Promise<number> {
     registerGrade,
     registerPostprocess,
     registerEvaluate,
+    registerCompare,
     registerDataset,
     registerTrain,
     registerExport,
+    registerTune,
     registerModel,
     registerReproduce,
     registerDoctor,

@@ -1,6 +1,6 @@
 import { DEFAULT_POST_OPTIONS, ModelError, RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
-import { encodeModelMetadata, type ModelMetadata, parseModelMetadata } from "./model-metadata.js";
+import { encodeModelMetadata, type ModelMetadata, parseModelMetadata, tuningText } from "./model-metadata.js";
 
 const MODEL: ModelMetadata = {
   format: 1,
@@ -75,6 +75,9 @@ describe("model metadata", () => {
     };
     const tuned = { ...MODEL, tuning };
     expect(parseModelMetadata(encodeModelMetadata(tuned), PATH)).toEqual(tuned);
+    expect(tuningText(tuning)).toBe(
+      "for pq on valid of a data set: 0.5000 to 0.6000 on the images that chose, difference +0.1000 (95 % interval −0.0100 to +0.2000); h was 150",
+    );
     expect(() => parseModelMetadata(withField("tuning", { ...tuning, images: 0, low: "x" }), PATH)).toThrow(
       /tuning\.images must be a whole number from 1, received 0; tuning\.low must be a number/,
     );

@@ -113,6 +113,13 @@ export interface ModelMetadata {
   readonly renogradeVersion: string;
 }
 
+/** {@link ModelTuning} as a sentence for model cards. */
+export function tuningText({ data, score, before, after, low, high, replaced }: ModelTuning): string {
+  const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  const changes = Object.entries(replaced).map(([name, value]) => `${name} was ${value}`);
+  return `for ${score} on ${data}: ${before.toFixed(4)} to ${after.toFixed(4)} on the images that chose, difference ${signed(after - before)} (95 % interval ${signed(low)} to ${signed(high)}); ${changes.length === 0 ? "nothing changed" : changes.join(", ")}`;
+}
+
 /** Columns of one row of an output of detections. */
 export function detectionColumns(channels: readonly OutputChannel[]): number {
   return channels.reduce((sum, channel) => {

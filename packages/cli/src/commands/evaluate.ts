@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type MetricOptions, resolveMetricOptions, UsageError } from "@renograde/core";
 import type { Command } from "commander";
-import { type Context, collect, type JsonOption, parseAssignments, pathOf, printResult } from "../context.js";
+import { type Context, collect, type JsonOption, pathOf, printResult } from "../context.js";
+import { metricOptions } from "../metric-settings.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
 
@@ -15,28 +15,6 @@ interface EvaluateOptions {
   readonly csv?: string;
   readonly set: string[];
   readonly json?: JsonOption;
-}
-
-/** Reads `--set metrics.*`. @throws UsageError listing every mistake */
-function metricOptions(assignments: readonly string[]): Partial<MetricOptions> {
-  const known = ["eps", "iouThreshold", "pooling", "f1Assignment", "f1DistancePx"];
-  const values = parseAssignments(assignments);
-  const wrong = Object.keys(values).filter(
-    (key) => !key.startsWith("metrics.") || !known.includes(key.slice("metrics.".length)),
-  );
-  if (wrong.length > 0) {
-    throw new UsageError(
-      [
-        ...wrong.map((key) => `--set ${key}: unknown option`),
-        `known are ${known.map((k) => `metrics.${k}`).join(", ")}`,
-      ].join("\n"),
-    );
-  }
-  const options = Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key.slice("metrics.".length), value]),
-  ) as Partial<MetricOptions>;
-  resolveMetricOptions(options);
-  return options;
 }
 
 async function evaluate(context: Context, options: EvaluateOptions): Promise<void> {

@@ -20,12 +20,12 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
   if (set.length > 0) {
     throw new UsageError(`--set ${set[0]}: the options of ${path} are fixed; leave --set out`);
   }
-  const { readOnnxMetadata, parseModelMetadata } = await import("@renograde/formats");
+  const { readOnnxMetadata, parseModelMetadata, tuningText } = await import("@renograde/formats");
   const { readFileBytes } = await import("@renograde/slides/node");
   const bytes = await readFileBytes(path);
   const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
   await printResult(context, json, { path, bytes: bytes.length, metadata }, () => {
-    const { training, post } = metadata;
+    const { training, post, tuning } = metadata;
     const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
     return formatTable(
       [
@@ -46,6 +46,7 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
             .map(([k, v]) => `${k} ${v}`)
             .join(", "),
         ],
+        ...(tuning === undefined ? [] : [["tuned", tuningText(tuning)]]),
         ["training data", `${training.synthetic ? "SYNTHETIC. " : ""}${training.data}`],
         ["training", `${training.epochs} epochs, ${integer(training.steps)} steps, seed ${training.seed}`],
         [

@@ -52,7 +52,7 @@ function scoresSection(scores: readonly ScoreComparison[]): string {
     return `<tr><td>${escapeHtml(row.title)}</td><td>${score(row.a)}</td><td>${score(row.b)}</td><td>${signed(value)}</td><td>${interval}</td><td class="plot">${intervalSvg(row.difference, reach)}</td><td>${mark}</td></tr>`;
   });
   return `<section><h2>Scores</h2><div class="scroll"><table><thead><tr><th>score</th><th class="a">A</th><th class="b">B</th><th>B − A</th><th>95 % interval</th><th>← A better · B better →</th><th></th></tr></thead><tbody>${rows.join("")}</tbody></table></div>
-<p class="note">Intervals: the same images are drawn with replacement for A and B, 1,000 times. A score is marked where the interval leaves out 0; with so many scores about one in twenty is marked by chance.</p></section>`;
+<p class="note">Intervals: the same images are drawn with replacement for A and B. A score is marked where the interval leaves out 0; with so many scores about one in twenty is marked by chance.</p></section>`;
 }
 
 /** Two lines over IoU thresholds. */

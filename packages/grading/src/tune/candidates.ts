@@ -20,7 +20,7 @@ export const TUNE_GRIDS: Readonly<
 > = {
   watershed: {
     h: [10, 30, 60, 90, 120, 150, 180, 210],
-    threshold: [10, 25, 40, 60, 80, 100, 127, 160],
+    threshold: [2, 10, 25, 40, 60, 85, 127, 160],
     minArea: AREAS,
   },
   distance: { h: [0, 1, 2, 3, 5], threshold: [0, 1, 2, 3] },
