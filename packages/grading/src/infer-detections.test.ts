@@ -1,7 +1,8 @@
 import { DEFAULT_POST_OPTIONS, type PostOptions, type RgbImage } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { describe, expect, it } from "vitest";
-import { gradeImage } from "./grade-image.js";
+import { encodeMapsNpy, parseMapsNpy } from "./exports/maps-npy.js";
+import { gradeImage, gradeMaps } from "./grade-image.js";
 import type { InferenceSession } from "./session.js";
 import { fakeMetadata } from "./testing/fake-model.js";
 
@@ -111,6 +112,14 @@ describe("grading with a network of detections", () => {
     expect(await count({ threshold: 224 })).toBe(0);
     expect(await count({ minArea: 80 })).toBe(squares.length);
     expect(await count({ minArea: 81 })).toBe(0);
+  });
+
+  it("keeps painted maps from which post-processing gives the same nuclei", async () => {
+    const graded = await gradeImage(imageOf(100, 80, squares), session(), metadata);
+    const maps = parseMapsNpy(encodeMapsNpy(graded.maps), 4, "maps.npy", "detections");
+    const again = gradeMaps(maps, { post: graded.post, pixelSize: graded.pixelSize });
+    expect(again.labels).toEqual(graded.labels);
+    expect(again.counts).toEqual(graded.counts);
   });
 
   it("runs windows in flight at the same time, and an image smaller than a window", async () => {

@@ -36,8 +36,9 @@ export function parseMapsNpy(
   const array = parseNpy(bytes, path);
   const names = mapNames(method);
   const channels = classes + 1 + names.length;
-  // Offsets, and distances in pixels, know no bounds.
-  const bounded = classes + (method === "hover-net" || method === "distance" ? 2 : 3);
+  // Offsets, distances in pixels and numbers of instances know no bounds.
+  const unbounded = method === "hover-net" || method === "distance" || method === "detections";
+  const bounded = classes + (unbounded ? 2 : 3);
   const [height = 0, width = 0, last] = array.shape;
   const expected = `expected float32 [H, W, ${channels}] for ${classes} classes (background, classes, ${names.join(", ")})`;
   if (array.shape.length !== 3 || last !== channels || height < 1 || width < 1) {
