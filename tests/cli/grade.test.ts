@@ -254,7 +254,7 @@ Research use only. Not for diagnostic use.
     ]);
     expect([missing.status, errors(missing)]).toEqual([
       1,
-      [`error: ${path("missing")}: no such file or folder; check the spelling`],
+      ["error: missing: no such file or folder; check the spelling"],
     ]);
     // The table is printed all the same: the work is not lost.
     expect([unwritable.status, errors(unwritable)]).toEqual([1, ["error: out: is a folder; name a file"]]);

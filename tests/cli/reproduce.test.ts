@@ -38,7 +38,7 @@ const TABLE = [
 
 describeCommand("reproduce", ({ run, path, files }) => {
   beforeAll(async () => {
-    await run(..."dataset synthesize --out ds --train 1 --valid 1 --test 1 --size 48 --seed 5".split(" "));
+    await run(..."dataset synthesize --out ds --train 1 --valid 1 --test 1 --size 64 --seed 5".split(" "));
   });
 
   it("says what it needs", async () => {
