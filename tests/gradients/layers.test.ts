@@ -16,6 +16,7 @@ import {
   ReferenceBackend,
   type StateTensor,
   trainingLoss,
+  weightedCrossEntropy,
 } from "@renograde/nn";
 import * as torch from "@renograde/torch";
 import { describe, expect, it } from "vitest";
@@ -159,6 +160,21 @@ describeTorch("gradients against finite differences", () => {
       data.set(data.map((v) => Math.floor(((v + 1) / 2) * channels)));
     }
     checkGradients(prepared, (name) => name, [0, 1, 2]);
+  });
+
+  it("cross-entropy with a weight per pixel", () => {
+    const program = <T>(F: Backend<T>, [logits, ids, weights]: readonly T[]) => ({
+      y: weightedCrossEntropy(F, logits!, ids!, weights!, 5),
+    });
+    const prepared = prepare(program, [
+      [2, 5, 4, 3],
+      [2, 4, 3],
+      [2, 1, 4, 3],
+    ]);
+    const [, ids, weights] = prepared.inputs;
+    ids!.data.set(ids!.data.map((v) => Math.floor(((v + 1) / 2) * 5)));
+    weights!.data.set(weights!.data.map((v) => 6 + 5 * v));
+    checkGradients(prepared, (name) => name, [0]);
   });
 
   it("HoVer-Net's loss, part by part", () => {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createRandom } from "@renograde/core";
 import {
   type Backend,
   bottleneck,
@@ -15,7 +16,9 @@ import {
   globalContext,
   preactBottleneck,
   residualBlock,
+  resizeBicubic,
   simpleBlock,
+  transposedConv,
 } from "@renograde/nn";
 
 /** One function of a backend and the shapes of its inputs. */
@@ -78,6 +81,8 @@ export const OPERATIONS: readonly Case[] = [
   { name: "maxPool2d", inputs: [map], run: (F, [x]) => F.maxPool2d(x!, 3, 2) },
   { name: "avgPool2d", inputs: [map], run: (F, [x]) => F.avgPool2d(x!, 2, 2) },
   { name: "depthToSpace", inputs: [[2, 8, 3, 2]], run: (F, [x]) => F.depthToSpace(x!, 2) },
+  // The draws are those of `createRandom`, in every interpreter; inference drops nothing.
+  { name: "dropout", inputs: [map], run: (F, [x]) => F.abs(F.dropout(x!, 0.5, createRandom(5))) },
   { name: "constant", inputs: [map], run: (F, [x]) => F.mul(x!, F.constant([1, 2, 3, 4], [4, 1, 1])) },
 ];
 
@@ -150,6 +155,26 @@ export const LAYERS: readonly Case[] = [
           groups: 4,
           init: { kind: "normal", fan: "out", gain: 2 },
         }),
+    }),
+  ),
+  ...(
+    [
+      [2, 2],
+      [4, 4],
+      [5, 1],
+    ] as const
+  ).map(
+    ([kernel, stride]): Case => ({
+      name: `transposed convolution ${kernel}/${stride} with bias`,
+      inputs: [[2, 4, 3, 5]],
+      run: (F, [x]) => transposedConv(F, x!, { in: 4, out: 6, kernel, stride, biasStart: 0.1 }),
+    }),
+  ),
+  ...[5, 13].map(
+    (to): Case => ({
+      name: `bicubic, 9 to ${to} px`,
+      inputs: [[2, 3, 9, 9]],
+      run: (F, [x]) => resizeBicubic(F, x!, 9, to),
     }),
   ),
   { name: "global context", inputs: [[2, 24, 5, 4]], run: (F, [x]) => globalContext(F, x!, 24, "xavier") },

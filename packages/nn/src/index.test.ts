@@ -13,6 +13,7 @@ it("exports these names and no others", () => {
       "Sha256",
       "ShapeBackend",
       "batchNorm",
+      "bicubicMatrix",
       "bottleneck",
       "broadcastShape",
       "buildOnnxGraph",
@@ -70,6 +71,7 @@ it("exports these names and no others", () => {
       "resNet50Encoder",
       "reshapeShape",
       "residualBlock",
+      "resizeBicubic",
       "resolveAxis",
       "resolveNetOptions",
       "roiAlignShape",
@@ -89,7 +91,9 @@ it("exports these names and no others", () => {
       "traceOnnx",
       "trainableParameters",
       "trainingLoss",
+      "transposedConv",
       "upsampleShape",
+      "weightedCrossEntropy",
       "zeros",
     ]
   `);

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./backend.js";
+export * from "./layers/bicubic-resize.js";
 export * from "./layers/bottleneck.js";
 export * from "./layers/composite-connection.js";
 export * from "./layers/conv.js";
@@ -12,6 +13,7 @@ export * from "./layers/dense-block.js";
 export * from "./layers/global-context.js";
 export * from "./layers/residual-block.js";
 export * from "./layers/simple-block.js";
+export * from "./layers/transposed-conv.js";
 export * from "./layers/up-conv.js";
 export * from "./losses.js";
 export * from "./networks/chr-net.js";
@@ -23,6 +25,7 @@ export * from "./networks/network.js";
 export * from "./networks/options.js";
 export * from "./networks/registry.js";
 export * from "./networks/resnet50.js";
+export * from "./networks/weighted-loss.js";
 export * from "./onnx/describe-model.js";
 export * from "./onnx/export-onnx.js";
 export type { OnnxRef } from "./onnx/graph.js";
