@@ -66,10 +66,11 @@ describe.each(Object.entries(fixture.cases))("%s against PyTorch", (title, expec
   }
 
   // The smallest in the slow reference; libtorch, which agrees with it, does all below.
-  it.runIf(name === "u-net")("gives the same maps", () => {
-    const F = new ReferenceBackend(formulaState(network));
-    expectMaps(network.infer(F, F.tensor([2, 3, side, side], image)).maps.data);
-  });
+  if (name === "u-net")
+    it("gives the same maps", () => {
+      const F = new ReferenceBackend(formulaState(network));
+      expectMaps(network.infer(F, F.tensor([2, 3, side, side], image)).maps.data);
+    });
 
   describeTorch("with libtorch", () => {
     it("maps, loss, gradients and running statistics", () => {

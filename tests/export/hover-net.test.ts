@@ -106,10 +106,11 @@ describe.each(Object.entries(fixture.cases))("HoVer-Net against PyTorch, %s", (n
   const image = formula("image", 2 * 3 * side * side).map((v) => v * 0.5 + 0.5);
 
   // One in the slow reference; libtorch, which agrees with it, does all below.
-  it.runIf(name === "fast")("gives the same maps", async () => {
-    const F = new ReferenceBackend(await stateOf(network));
-    expectMaps(network.infer(F, F.tensor([2, 3, side, side], image)).maps.data);
-  });
+  if (name === "fast")
+    it("gives the same maps", async () => {
+      const F = new ReferenceBackend(await stateOf(network));
+      expectMaps(network.infer(F, F.tensor([2, 3, side, side], image)).maps.data);
+    });
 
   function expectMaps(values: ArrayLike<number>): void {
     const pixels = output * output;
