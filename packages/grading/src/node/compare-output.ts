@@ -115,16 +115,16 @@ export function confusionTable(
 export function confusionTables(
   comparison: FolderComparison,
 ): { readonly title: string; readonly table: ConfusionTable }[] {
-  const { scheme, names, confusionA, confusionB, agreement } = comparison;
+  const { scheme, confusionA, confusionB, agreement } = comparison;
   const truth = (confusion: Confusion, name: string) => ({
     title: `Truth (rows) and ${name} (columns)`,
     table: confusionTable(confusion, scheme, "truth", "missed", "invented"),
   });
   return [
-    truth(confusionA, names[0]),
-    truth(confusionB, names[1]),
+    truth(confusionA, "A"),
+    truth(confusionB, "B"),
     {
-      title: `${names[0]} (rows) and ${names[1]} (columns)`,
+      title: "A (rows) and B (columns)",
       table: confusionTable(agreement, scheme, "A", "only A", "only B"),
     },
   ];

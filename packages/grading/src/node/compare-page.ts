@@ -30,6 +30,8 @@ svg .axis{stroke:var(--line)}
 .triple{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:8px;max-width:1100px}
 .triple img{width:100%;image-rendering:pixelated;border:1px solid var(--line)}
 td.plot{padding:0 8px}
+td.plot svg{display:block}
+td.plot .axis{stroke:var(--dim)}
 .key{display:inline-block;width:10px;height:10px;margin-right:4px;border:1px solid rgba(0,0,0,.4)}
 </style>`;
 
@@ -38,7 +40,7 @@ function intervalSvg({ value, low, high }: Interval, reach: number): string {
   if (Number.isNaN(value)) return "";
   const x = (v: number): string => (80 + (76 * v) / reach).toFixed(1);
   const color = low > 0 ? COLOR_B : high < 0 ? COLOR_A : "currentColor";
-  return `<svg width="160" height="14" viewBox="0 0 160 14" aria-hidden="true"><line x1="80" y1="0" x2="80" y2="14" class="axis"/><line x1="${x(low)}" y1="7" x2="${x(high)}" y2="7" stroke="${color}" stroke-width="2"/><circle cx="${x(value)}" cy="7" r="3" fill="${color}"/></svg>`;
+  return `<svg width="160" height="14" viewBox="0 0 160 14" overflow="visible" aria-hidden="true"><line x1="80" y1="-6" x2="80" y2="20" class="axis"/><line x1="${x(low)}" y1="7" x2="${x(high)}" y2="7" stroke="${color}" stroke-width="2"/><circle cx="${x(value)}" cy="7" r="3" fill="${color}"/></svg>`;
 }
 
 function scoresSection(scores: readonly ScoreComparison[]): string {
@@ -154,7 +156,7 @@ export function comparePage(comparison: FolderComparison, pictures: readonly Com
     title: "Comparison",
     verdict: compareVerdict(comparison),
     facts: `A: ${names[0]} · B: ${names[1]} · ${images.length} images, ${count.toLocaleString("en-US")} true nuclei`,
-    ...(warnings.length > 0 && { caution: warnings.join(". ") }),
+    ...(warnings.length > 0 && { caution: warnings.map((warning) => `Note: ${warning}.`).join(" ") }),
     body: [
       STYLE,
       scoresSection(comparison.scores),

@@ -122,7 +122,7 @@ describe("outputs of a comparison", () => {
   it("are a table, a CSV per image and plain JSON", async () => {
     const comparison = await compare();
     const text = formatComparisonTable(comparison);
-    expect(text).toContain(`Truth (rows) and one (columns)
+    expect(text).toContain(`Truth (rows) and A (columns)
 truth        Grade 1  Grade 2  Grade 3  Endothelial  missed
 Grade 1            4        0        0            0       0
 Grade 2            0        0        0            0       1
