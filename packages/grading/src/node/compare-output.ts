@@ -56,6 +56,11 @@ export function decided({ difference }: ScoreComparison): "a" | "b" | undefined 
   return difference.high < 0 ? "a" : undefined;
 }
 
+/** The scores that at least one side defines: without classes in the truth there are none of classes. */
+export function definedScores({ scores }: FolderComparison): ScoreComparison[] {
+  return scores.filter(({ a, b }) => !(Number.isNaN(a) && Number.isNaN(b)));
+}
+
 /** The one sentence that matters. */
 export function compareVerdict(comparison: FolderComparison): string {
   const pq = comparison.scores.find(({ key }) => key === "pq")!;
@@ -177,7 +182,7 @@ function scoreRow(row: ScoreComparison): string[] {
 
 /** The comparison for a terminal: warnings first, then scores, nuclei, curves and images. */
 export function formatComparisonTable(comparison: FolderComparison): string {
-  const { names, images, scores, curve, warnings } = comparison;
+  const { names, images, curve, warnings } = comparison;
   const { worstA, worstB, different } = tellingImages(images);
   const named = (list: readonly ComparedImage[], text: (image: ComparedImage) => string): string =>
     list.map((image) => `${image.name} (${text(image)})`).join(", ");
@@ -190,7 +195,7 @@ export function formatComparisonTable(comparison: FolderComparison): string {
     "",
     compareVerdict(comparison),
     "",
-    ...align([["score", "A", "B", "B − A", "95 % interval", ""], ...scores.map(scoreRow)]),
+    ...align([["score", "A", "B", "B − A", "95 % interval", ""], ...definedScores(comparison).map(scoreRow)]),
     "",
     ...pairedSentences(comparison),
     ...confusionTables(comparison).flatMap(({ title, table }) => [

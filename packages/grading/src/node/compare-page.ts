@@ -11,6 +11,7 @@ import {
   compareVerdict,
   confusionTables,
   decided,
+  definedScores,
   pairedSentences,
   score,
   signed,
@@ -110,11 +111,12 @@ function nucleiSection(comparison: FolderComparison): string {
   return `<section><h2>Nucleus by nucleus</h2>${sentences.join("")}<div class="scroll"><div class="matrices">${tables.join("")}</div></div><p class="note">Nuclei are matched where their IoU is above ${comparison.options.iouThreshold}.</p></section>`;
 }
 
-function picturesSection(pictures: readonly ComparePicture[], { scheme }: FolderComparison): string {
+function picturesSection(pictures: readonly ComparePicture[], { scheme, typed }: FolderComparison): string {
   if (pictures.length === 0) return "";
   const source = (bytes: Uint8Array): string =>
     `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
-  const legend = scheme.classes
+  const hasClasses = Object.values(typed).some((count) => count > 0);
+  const legend = (hasClasses ? scheme.classes : [])
     .map((c) => `<span class="key" style="background:rgb(${c.color.join()})"></span>${escapeHtml(c.name)}`)
     .join(" &nbsp; ");
   const figures = pictures.map((picture) => {
@@ -159,7 +161,7 @@ export function comparePage(comparison: FolderComparison, pictures: readonly Com
     ...(warnings.length > 0 && { caution: warnings.map((warning) => `Note: ${warning}.`).join(" ") }),
     body: [
       STYLE,
-      scoresSection(comparison.scores),
+      scoresSection(definedScores(comparison)),
       curvesSection(comparison),
       nucleiSection(comparison),
       picturesSection(pictures, comparison),

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { drawOverlay, type LabelMap, type RgbImage, type TypedLabels } from "@renograde/core";
+import { drawOverlay, indexInstances, type LabelMap, type RgbImage, type TypedLabels } from "@renograde/core";
 import { encodeJpeg, readImage } from "@renograde/slides/node";
 import type { ComparedImage, FolderComparison } from "./compare.js";
 import { tellingImages } from "./compare-output.js";
+import { schemeOfNames } from "./evaluate-classes.js";
 import { readImageAnnotations } from "./evaluate-read.js";
 
 /** One image as pictures. */
@@ -24,6 +25,9 @@ export interface ComparePicture {
   readonly a: Uint8Array;
   readonly b: Uint8Array;
 }
+
+/** Classes to draw nuclei with where the truth has none. */
+const PLAIN = schemeOfNames(new Map([[1, "Nucleus"]]));
 
 /** Longest side of a cut. */
 const SIDE = 256;
@@ -113,6 +117,7 @@ export async function comparePictures(
     );
     const [a, b] = read.predictions;
     const { width, height } = read.truth.labels;
+    const hasClasses = read.truthHasClasses;
     const path = imagePath(image.name);
     let pixels: RgbImage = { width, height, data: new Uint8Array(width * height * 3).fill(255) };
     if (path !== undefined) {
@@ -127,11 +132,12 @@ export async function comparePictures(
     const ground = { width: w, height: h, data: cut(pixels, 3, x, y, w, h) };
     const draw = async ({ labels, types }: TypedLabels): Promise<Uint8Array> => {
       const part = { width: w, height: h, data: cut(labels, 1, x, y, w, h) };
-      const nuclei = [...types].map(([id, type]) => ({ id, type }));
+      const typed = [...types].map(([id, type]) => ({ id, type }));
+      const nuclei = hasClasses ? typed : [...indexInstances(part).ids].map((id) => ({ id, type: 1 }));
       const drawn = drawOverlay(ground, {
         labels: part,
         nuclei,
-        classes: comparison.scheme,
+        classes: hasClasses ? comparison.scheme : PLAIN,
         pixelSize: { mpp: 0.25 },
       });
       return await encodeJpeg(drawn, QUALITY, SIDE);

@@ -115,6 +115,9 @@ describe("compareFolders", () => {
         { name: "invented", counts: [0, null] },
       ],
     });
+    // Scores of classes are left out of the table, and null in the JSON.
+    expect(formatComparisonTable(comparison)).not.toMatch(/Grade|aPQ/);
+    expect(summaryOfComparison(comparison)).toMatchObject({ scores: { apq: { a: null, difference: null } } });
   });
 });
 

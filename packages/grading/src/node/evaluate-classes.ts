@@ -13,8 +13,17 @@ export interface ClassFile {
   readonly classOf: ReadonlyMap<number, number>;
 }
 
-/** Colours of schemes made from names; nothing is drawn with them here. */
-const GREY = [128, 128, 128] as const;
+/** Colours of schemes made from names, in turn. */
+const COLORS = [
+  [0, 255, 0],
+  [255, 255, 0],
+  [255, 0, 0],
+  [0, 0, 255],
+  [255, 0, 255],
+  [0, 255, 255],
+  [255, 128, 0],
+  [128, 0, 255],
+] as const;
 
 function numberedEntries(value: unknown, what: string, path: string): [number, unknown][] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -71,7 +80,7 @@ export function schemeOfNames(names: ReadonlyMap<number, string>): ClassScheme {
   const merge = Array.from({ length: count + 1 }, (_, id) => id);
   return validateClassScheme({
     name: "data set",
-    classes: list.map((name) => ({ name, short: name, color: GREY })),
+    classes: list.map((name, i) => ({ name, short: name, color: COLORS[i % COLORS.length]! })),
     tasks: [
       { name: "all classes (100x)", merge },
       { name: "all classes (400x)", merge },
