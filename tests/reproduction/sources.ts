@@ -24,7 +24,7 @@ export const NOTES: Readonly<Record<string, string>> = {
   "chr-net":
     "with the labels eroded by one pixel in training and whole in the evaluation, and the published constants of post-processing. Not default, to need few steps: a quarter of the width, small windows, no augmentation, larger learning rates, and a fusion that starts as the sum of both tasks (`fusionInit: product`).",
   "u-net":
-    "with the labels eroded by one pixel in training, whole in the evaluation, and not dilated in post-processing, as published. Not default, to need few steps: an eighth of the width, small windows, no augmentation, larger learning rates, no pretrained encoder.",
+    "with the labels eroded by one pixel in training, whole in the evaluation, and dilated by one pixel in post-processing, which makes up for the erosion (`post.dilate`; published is 0, with which the same weights gave Dice 0.8415 and PQ 0.5935). Not default, to need few steps: an eighth of the width, small windows, no augmentation, larger learning rates, no pretrained encoder.",
   "mask-rcnn":
     "with whole labels, and the published constants of post-processing. Not default, to need few steps: an eighth of the width, smaller windows, no augmentation, a larger learning rate, no pretrained encoder (its batch norms, which never learn, leave the values as they are).",
   "micro-net":
@@ -109,7 +109,7 @@ export const SOURCES: readonly Source[] = [
     name: "u-net",
     network: "u-net",
     ...colon(148),
-    config: oneWindow("network: u-net, width: 0.125", 182, 148, { epochs: 160, lr: 2e-3 }),
+    config: `${oneWindow("network: u-net, width: 0.125", 182, 148, { epochs: 160, lr: 2e-3 })}post: { dilate: 1 }\n`,
   },
   {
     name: "mask-rcnn",
