@@ -37,6 +37,7 @@ interface ReproduceOptions {
   readonly data?: string;
   readonly out: string;
   readonly seeds: number;
+  readonly folds?: number;
   readonly epochs?: number;
   readonly width?: number;
   readonly rows?: string[];
@@ -76,6 +77,11 @@ async function openGrader(modelPath: string): Promise<ImageGrader> {
   };
 }
 
+/** `CHR-Net, seed 1, fold 2`. */
+function runName({ title, seed, fold }: { title: string; seed: number; fold: number | null }): string {
+  return `${title}, seed ${seed}${fold === null ? "" : `, fold ${fold}`}`;
+}
+
 /** One line per run, and the progress of what it is at. */
 function reporter(context: Context): (event: TableEvent) => void {
   let training = trainReporter(context);
@@ -86,7 +92,7 @@ function reporter(context: Context): (event: TableEvent) => void {
         training = trainReporter(context);
         grading = undefined;
         context.progress.info(
-          `run ${event.run} of ${event.runs}: ${event.title}, seed ${event.seed}${event.finished ? ", finished before" : ""}`,
+          `run ${event.run} of ${event.runs}: ${runName(event)}${event.finished ? ", finished before" : ""}`,
         );
         break;
       case "train":
@@ -97,7 +103,7 @@ function reporter(context: Context): (event: TableEvent) => void {
         grading.update(event.done, event.total);
         break;
       case "failed":
-        context.progress.warn(`${event.title}, seed ${event.seed}: ${event.message}`);
+        context.progress.warn(`${runName(event)}: ${event.message}`);
         break;
     }
   };
@@ -144,6 +150,7 @@ async function reproduce(context: Context, name: TableName, options: ReproduceOp
     ...(options.smoke ? { width: 0.125 } : {}),
     ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
     ...(options.width === undefined ? {} : { width: options.width }),
+    ...(options.folds === undefined ? {} : { folds: options.folds }),
   };
   const dataDir = options.data ?? (await drawSections(context, options.out));
   const table = await reproduceTable({
@@ -181,6 +188,11 @@ export function registerReproduce(program: Command, run: Run): void {
     .option("--data <dir>", "dataset folder, for instance RCCNucSeg", pathOf("--data"))
     .requiredOption("-o, --out <dir>", "folder of runs, models and the table", pathOf("--out"))
     .option("--seeds <n>", "runs per row", wholeNumber("--seeds", 1), 1)
+    .option(
+      "--folds <k>",
+      "cross-validation: all images in k parts, each tested once",
+      wholeNumber("--folds", 2),
+    )
     .option("--epochs <n>", "epochs of every phase (default: 50)", wholeNumber("--epochs", 1))
     .option("--width <x>", "channel multiplier of every network (default 1)", positiveNumber("--width"))
     .option("--rows <list>", "only these networks, comma-separated", listOf("--rows", NETWORKS))
@@ -190,7 +202,7 @@ export function registerReproduce(program: Command, run: Run): void {
     .option("--json [file]", "print everything as one JSON document, or write it to a file")
     .addHelpText(
       "after",
-      "\nExamples:\n  renograde reproduce table1 --data RCCNucSeg --seeds 3 --out table1\n  renograde reproduce table2 --smoke --out smoke",
+      "\nExamples:\n  renograde reproduce table1 --data RCCNucSeg --seeds 3 --out table1\n  renograde reproduce table1 --data my-patches --rows hover-net,chr-net --folds 3 --out mine\n  renograde reproduce table2 --smoke --out smoke",
     )
     .action(async (table: TableName, options: ReproduceOptions) => {
       await run((context) => reproduce(context, table, options));

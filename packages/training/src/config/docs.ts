@@ -13,6 +13,7 @@ interface Node {
   readonly default?: unknown;
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Node[];
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -51,6 +52,7 @@ const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 function describeValues(node: Node): string {
   if (node.enum) return node.enum.map((v) => `\`${String(v)}\``).join(", ");
+  if (node.anyOf) return node.anyOf.map(describeValues).join(" or ");
   const types = typeof node.type === "string" ? [node.type] : [...(node.type ?? ["any"])];
   const words = types.map(
     (t) =>

@@ -345,6 +345,14 @@ const split = z
       .nullable()
       .default(null)
       .describe("split file of `renograde dataset split --out FILE.json`; it decides alone"),
+    folds: z
+      .int()
+      .min(2)
+      .max(1000)
+      .nullable()
+      .default(null)
+      .describe("cross-validation: all images in this many parts, whatever the folders say; null = none"),
+    fold: z.int().min(1).max(1000).default(1).describe("with folds: the part that is the test set, from 1"),
   })
   .prefault({});
 

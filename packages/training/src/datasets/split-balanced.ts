@@ -143,20 +143,21 @@ function distribute(groups: readonly Group[], order: Int32Array, fractions: read
 }
 
 /**
- * Splits images by group. Groups of one size, such as single images, give sets of the sizes their shares say,
- * rounded.
+ * Distributes images over as many parts as there are shares. Groups of one size, such as single images, give parts
+ * of the sizes their shares say, rounded.
  *
- * @returns indices per set, ascending; no set with a share is empty as long as there are groups for it
+ * @param fractions - shares of the parts; they add up to 1
+ * @returns indices per part, ascending; no part with a share is empty as long as there are groups for it
  * @throws DataError when there are no images
  */
-export function balancedSplit(
+export function balancedParts(
   images: readonly GroupedImage[],
-  options: BalanceOptions,
-): Record<SetName, number[]> {
+  fractions: readonly number[],
+  seed: number,
+): number[][] {
   if (images.length === 0) throw new DataError("there are no images to split");
-  const { fractions } = options;
   const groups = makeGroups(images);
-  const random = createRandom(options.seed, "split");
+  const random = createRandom(seed, "split");
   let best: readonly number[] = [];
   let bestCost = Number.POSITIVE_INFINITY;
   for (let start = 0; start < (groups.length > MANY_GROUPS ? 2 : STARTS); start++) {
@@ -170,5 +171,14 @@ export function balancedSplit(
       .filter((_, g) => best[g] === s)
       .flatMap((group) => group.members)
       .sort((a, b) => a - b);
-  return { train: membersOf(0), valid: membersOf(1), test: membersOf(2) };
+  return fractions.map((_, s) => membersOf(s));
+}
+
+/** {@link balancedParts} as the three sets. @throws DataError when there are no images */
+export function balancedSplit(
+  images: readonly GroupedImage[],
+  options: BalanceOptions,
+): Record<SetName, number[]> {
+  const [train, valid, test] = balancedParts(images, options.fractions, options.seed);
+  return { train: train!, valid: valid!, test: test! };
 }

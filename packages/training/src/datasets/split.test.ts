@@ -73,6 +73,48 @@ describe("splitDataset", () => {
   });
 });
 
+describe("folds", () => {
+  const fold = (
+    n: number,
+    dataset = datasetOf([...new Array(50).fill(null), ...new Array(50).fill("test")]),
+  ) => splitDataset(dataset, { ...PAPER, folds: 3, fold: n });
+
+  it("test every image once, by a split whose rest is trained on and validated", async () => {
+    const folds = await Promise.all([1, 2, 3].map((n) => fold(n)));
+    const tested = folds.flatMap((split) => split.test);
+    expect([...tested].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    for (const split of folds) {
+      const all = [...split.train, ...split.valid, ...split.test];
+      expect(new Set(all).size).toBe(100);
+      expect(Math.abs(split.test.length - 100 / 3)).toBeLessThan(1);
+      // 0.1 of 0.7 + 0.1, of the 66 or 67 that are left: 8.25 or 8.4.
+      expect([8, 9]).toContain(split.valid.length);
+      // Every seventh image is of class 3.
+      expect(split.test.filter((i) => i % 7 === 0).length).toBeGreaterThanOrEqual(4);
+    }
+    expect(folds[1]!.origin).toBe("fold 2 of 3 by image, classes balanced, seed 10");
+  });
+
+  it("keep patients together", async () => {
+    const split = await splitDataset(datasetOf(new Array(100).fill(null)), {
+      ...PAPER,
+      by: "patient",
+      folds: 5,
+      fold: 5,
+    });
+    const patients = (list: readonly number[]) => [...new Set(list.map((i) => Math.floor(i / 5)))];
+    const all = [split.train, split.valid, split.test].flatMap(patients);
+    expect([all.length, new Set(all).size]).toEqual([20, 20]);
+  });
+
+  it("refuse a fold that does not exist and too few images", async () => {
+    await expect(fold(4)).rejects.toThrow("split.fold: there are 3 folds, received 4");
+    await expect(fold(1, datasetOf([null, null]))).rejects.toThrow(
+      "3 folds need as many images, and the dataset has 2",
+    );
+  });
+});
+
 describe("split files", () => {
   it("give the split back, and name what does not fit", async () => {
     const folder = await mkdtemp(join(tmpdir(), "renograde-split-"));

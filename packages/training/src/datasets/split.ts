@@ -1,12 +1,12 @@
 /**
- * Which image is in which set: folders as given, or a seeded random split by image, slide or patient
- * (spec/training.md §10, spec/data.md §2).
+ * Which image is in which set: folders as given, a seeded random split by image, slide or patient, or a fold of a
+ * cross-validation (spec/training.md §10, spec/data.md §2).
  *
  * @module
  */
 import { createRandom, DataError, throwIfAborted } from "@renograde/core";
 import type { Dataset, SetName } from "./dataset.js";
-import { balancedSplit, type GroupedImage } from "./split-balanced.js";
+import { balancedParts, balancedSplit, type GroupedImage } from "./split-balanced.js";
 import { readSplitFile } from "./split-file.js";
 
 /** How to split. */
@@ -18,6 +18,10 @@ export interface SplitOptions {
   readonly fractions: readonly [number, number, number];
   /** A split file, which decides alone; see split-file.ts. */
   readonly file?: string | null;
+  /** Number of folds of a cross-validation, from 2; null or absent: none. */
+  readonly folds?: number | null;
+  /** Fold whose images are the test set, from 1. Default 1. */
+  readonly fold?: number;
 }
 
 /** Indices into `dataset.entries` per set, ascending. */
@@ -116,7 +120,31 @@ export async function stratifiedSplit(
 }
 
 /**
- * Splits a dataset: by a split file where one is given. Folders are used as they are when `by` is `image`; when they
+ * A fold of a cross-validation: all images, whatever the folders say, in `folds` parts with balanced classes. Part
+ * `fold` is the test set; of the rest the validation share is taken, whole groups again.
+ *
+ * @throws DataError with fewer groups than folds, or a fold that does not exist
+ */
+async function splitFold(dataset: Dataset, folds: number, options: SplitOptions): Promise<Split> {
+  const { by, seed, fold = 1 } = options;
+  if (fold > folds) throw new DataError(`split.fold: there are ${folds} folds, received ${fold}`);
+  const images = await groupImages(dataset, by, {});
+  const groups = new Set(images.map((image) => image.group)).size;
+  if (groups < folds) {
+    throw new DataError(`split.folds: ${folds} folds need as many ${by}s, and the dataset has ${groups}`);
+  }
+  const parts = balancedParts(images, new Array<number>(folds).fill(1 / folds), seed);
+  const test = parts[fold - 1]!;
+  const rest = images.filter((image) => !test.includes(image.index));
+  const [train, valid] = options.fractions;
+  const share = train + valid === 0 ? 0 : valid / (train + valid);
+  const sets = balancedSplit(rest, { seed, fractions: [1 - share, share, 0] });
+  const origin = `fold ${fold} of ${folds} by ${by}, classes balanced, seed ${seed}`;
+  return { train: sets.train, valid: sets.valid, test, origin };
+}
+
+/**
+ * Splits a dataset: by a split file where one is given, else into folds where they are asked for. Folders are used as they are when `by` is `image`; when they
  * lack a validation folder, its share is taken from the training images. Otherwise the split is random, by slide and
  * patient with balanced classes ({@link stratifiedSplit}), and depends on the seed and the data only.
  *
@@ -124,6 +152,9 @@ export async function stratifiedSplit(
  */
 export async function splitDataset(dataset: Dataset, options: SplitOptions): Promise<Split> {
   if (options.file !== undefined && options.file !== null) return await readSplitFile(options.file, dataset);
+  if (options.folds !== undefined && options.folds !== null) {
+    return await splitFold(dataset, options.folds, options);
+  }
   if (options.by !== "image") return await stratifiedSplit(dataset, options);
   const folders = byFolders(dataset);
   if (folders === null) {

@@ -22,11 +22,19 @@ export interface Protocol {
   readonly width?: number;
   /** Number of runs per row. */
   readonly seeds: number;
+  /** Parts of a cross-validation, from 2: every image is tested once per seed. Default: the dataset's own split. */
+  readonly folds?: number;
 }
 
-/** Configuration of one run of a row. @throws ConfigError listing every mistake */
-export function rowConfig(protocol: Protocol, network: string, seed: number): TrainConfig {
-  const { config, source, set, epochs, width } = protocol;
+/**
+ * Configuration of one run of a row.
+ *
+ * @param seed - from 0
+ * @param fold - from 1; without folds it is ignored
+ * @throws ConfigError listing every mistake
+ */
+export function rowConfig(protocol: Protocol, network: string, seed: number, fold = 1): TrainConfig {
+  const { config, source, set, epochs, width, folds } = protocol;
   const own = [`net.network=${network}`, ...(width === undefined ? [] : [`net.width=${width}`])];
   const base = parseConfig(config, { source, set: [...own, ...set] });
   const phases = base.train.phases.map((phase) =>
@@ -34,6 +42,7 @@ export function rowConfig(protocol: Protocol, network: string, seed: number): Tr
   );
   return {
     ...base,
+    split: folds === undefined ? base.split : { ...base.split, folds, fold },
     train: { ...base.train, seed: base.train.seed + seed, phases },
     model: { ...base.model, name: network },
   };

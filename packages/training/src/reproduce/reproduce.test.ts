@@ -2,8 +2,9 @@ import { evaluateImage, type ImageMetrics, RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
 import { rowConfig } from "./protocol.js";
 import { TABLES } from "./published.js";
+import type { RunResult } from "./result-file.js";
 import type { ReproducedTable } from "./run-table.js";
-import { trainingSeconds } from "./run-table.js";
+import { joinFolds, trainingSeconds } from "./run-table.js";
 import { summariseRow } from "./summarise.js";
 import { difference, scoreWithInterval, tableColumns } from "./table-cells.js";
 
@@ -100,6 +101,30 @@ describe("rowConfig", () => {
       [7, 4],
     ]);
     expect([a!.net.network, b!.net.network, a!.net.width]).toEqual(["shr", "chr-net", 0.5]);
+  });
+});
+
+describe("folds", () => {
+  it("are part of a row's configuration, and joined to one result", () => {
+    const protocol = { config: "", source: "x", set: [], seeds: 1, folds: 3 };
+    const { split } = rowConfig(protocol, "shr", 0, 2);
+    expect([split.folds, split.fold]).toEqual([3, 2]);
+    const part = (name: string, trainSeconds: number, gradeMs: number): RunResult => ({
+      format: 1,
+      network: "shr",
+      seed: 10,
+      protocol: "",
+      width: 1,
+      parameters: 1,
+      macs: 1,
+      epochs: 1,
+      trainSeconds,
+      gradeMs,
+      images: [{ name, metrics: image(4) }],
+    });
+    const joined = joinFolds([part("b", 10, 30), part("a", 20, 50)]);
+    expect(joined.images.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect([joined.trainSeconds, joined.gradeMs]).toEqual([30, 40]);
   });
 });
 

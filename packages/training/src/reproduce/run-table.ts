@@ -9,6 +9,7 @@ import { basename, join, resolve } from "node:path";
 import { DataError, isRenogradeError, throwIfAborted, UsageError } from "@renograde/core";
 import { networks, summarize } from "@renograde/nn";
 import { encodePng, writeFileAtomic } from "@renograde/slides/node";
+import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
 import { openDataset } from "../datasets/open-dataset.js";
 import { splitDataset } from "../datasets/split.js";
@@ -48,17 +49,26 @@ export type TableEvent =
       readonly kind: "run";
       readonly title: string;
       readonly seed: number;
+      /** From 1; null without cross-validation. */
+      readonly fold: number | null;
       readonly run: number;
       readonly runs: number;
       readonly finished: boolean;
     }
   | { readonly kind: "train"; readonly event: TrainEvent }
   | { readonly kind: "grade"; readonly done: number; readonly total: number }
-  | { readonly kind: "failed"; readonly title: string; readonly seed: number; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly title: string;
+      readonly seed: number;
+      readonly fold: number | null;
+      readonly message: string;
+    };
 
 /** A row with our scores. */
 export interface ReproducedRow {
   readonly row: TableRow;
+  /** One per seed; the folds of a cross-validation joined. */
   readonly runs: readonly RunResult[];
   /** Null when no run of the row succeeded. */
   readonly scores: RowScores | null;
@@ -84,8 +94,8 @@ export interface ReproducedTable {
 }
 
 /** Files of one run of a row. */
-function runFolder(outDir: string, network: string, seed: number) {
-  const folder = join(outDir, "runs", network, `seed-${seed + 1}`);
+function runFolder(outDir: string, network: string, seed: number, fold: number | null) {
+  const folder = join(outDir, "runs", network, `seed-${seed + 1}`, fold === null ? "" : `fold-${fold}`);
   return {
     run: join(folder, "run"),
     model: join(folder, "model.onnx"),
@@ -94,12 +104,19 @@ function runFolder(outDir: string, network: string, seed: number) {
   };
 }
 
-/** Path of the drawing of a test image: of a run's prediction, or of the truth with `network` null. */
-export function picturePath(outDir: string, network: string | null, name: string): string {
+/** Path of the drawing of a test image: of the first run's prediction, or of the truth with `network` null. */
+export function picturePath(
+  table: ReproducedTable,
+  outDir: string,
+  network: string | null,
+  name: string,
+): string {
   return network === null
-    ? join(outDir, "truth", `${name}.png`)
-    : runFolder(outDir, network, 0).picture(name);
+    ? truthPath(outDir, name)
+    : runFolder(outDir, network, 0, table.protocol.folds === undefined ? null : 1).picture(name);
 }
+
+const truthPath = (outDir: string, name: string): string => join(outDir, "truth", `${name}.png`);
 
 /** Seconds a run was at work: times between lines of its log, without the gaps before it was resumed. */
 export function trainingSeconds(log: readonly LogRecord[]): number {
@@ -110,6 +127,13 @@ export function trainingSeconds(log: readonly LogRecord[]): number {
     seconds += (Date.parse(String(record.time)) - Date.parse(String(before.time))) / 1000;
   }
   return seconds;
+}
+
+/** Every run, seed after seed, so that a table with every row exists as early as can be. */
+function planRuns(rows: readonly TableRow[], seeds: number, folds: readonly (number | null)[]) {
+  return Array.from({ length: seeds }, (_, seed) =>
+    rows.flatMap((row) => folds.map((fold) => ({ row, seed, fold }))),
+  ).flat();
 }
 
 /**
@@ -135,51 +159,54 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
   const split = await splitDataset(dataset, first.split);
   if (split.test.length === 0) throw new DataError(`${dataDir}: no test images (${split.origin})`);
   const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid, ...split.test]);
+  const folds =
+    protocol.folds === undefined ? [null] : Array.from({ length: protocol.folds }, (_, f) => f + 1);
   const pictures = split.test.slice(0, PICTURES).map((index) => dataset.entries[index]!.name);
 
-  const results = new Map(rows.map((row) => [row.network, [] as RunResult[]]));
+  const finished = new Map(rows.map((row) => [row.network, [] as RunResult[][]]));
   const failures: string[] = [];
-  const total = rows.length * protocol.seeds;
-  let done = 0;
-  // Seed after seed, so that a table with every row exists as early as can be.
-  for (let seed = 0; seed < protocol.seeds; seed++) {
-    for (const row of rows) {
-      throwIfAborted(signal);
-      const tell = (finished: boolean) =>
-        options.onProgress?.({
-          kind: "run",
-          title: row.title,
-          seed: seed + 1,
-          run: done,
-          runs: total,
-          finished,
-        });
-      done++;
-      try {
-        const files = runFolder(outDir, row.network, seed);
-        const config = rowConfig(protocol, row.network, seed);
-        const hash = protocolHash(config, fingerprint);
-        const known = await readResult(files.result);
-        if (known !== null && known.protocol !== hash) {
-          throw new UsageError(
-            `${files.result}: is of another configuration or other data; choose another --out, or delete that folder`,
-          );
-        }
-        tell(known !== null);
-        results.get(row.network)!.push(known ?? (await runRow(options, row, seed, { dataset, split, hash })));
-      } catch (error) {
-        // A wrong call or Ctrl-C ends everything; what happens to one run does not.
-        if (!isRenogradeError(error) || error.exitCode === 2 || signal?.aborted) throw error;
-        const { message } = error;
-        failures.push(`${row.title}, seed ${seed + 1}: ${message}`);
-        options.onProgress?.({ kind: "failed", title: row.title, seed: seed + 1, message });
+  const plan = planRuns(rows, protocol.seeds, folds);
+  for (const [done, { row, seed, fold }] of plan.entries()) {
+    throwIfAborted(signal);
+    const event = { title: row.title, seed: seed + 1, fold };
+    try {
+      const config = rowConfig(protocol, row.network, seed, fold ?? 1);
+      const hash = protocolHash(config, fingerprint);
+      const { result: path } = runFolder(outDir, row.network, seed, fold);
+      const known = await readResult(path);
+      if (known !== null && known.protocol !== hash) {
+        throw new UsageError(
+          `${path}: is of another configuration or other data; choose another --out, or delete that folder`,
+        );
       }
+      options.onProgress?.({
+        kind: "run",
+        ...event,
+        run: done + 1,
+        runs: plan.length,
+        finished: known !== null,
+      });
+      const result = known ?? (await runRow(options, row, { seed, fold, config, dataset, hash }));
+      const seeds = finished.get(row.network)!;
+      seeds[seed] = [...(seeds[seed] ?? []), result];
+    } catch (error) {
+      // A wrong call or Ctrl-C ends everything; what happens to one run does not.
+      if (!isRenogradeError(error) || error.exitCode === 2 || signal?.aborted) throw error;
+      const { message } = error;
+      failures.push(`${row.title}, seed ${seed + 1}${fold === null ? "" : `, fold ${fold}`}: ${message}`);
+      options.onProgress?.({ kind: "failed", ...event, message });
     }
   }
+  /** Without the images of a fold that failed, a seed would be compared on other images: it is left out. */
+  const runsOf = (row: TableRow): RunResult[] =>
+    finished
+      .get(row.network)!
+      .filter((parts) => parts.length === folds.length)
+      .map(joinFolds);
   return {
     table,
     rows: rows.map((row) => {
-      const runs = results.get(row.network)!;
+      const runs = runsOf(row);
       const metrics = runs.map((run) => run.images.map((image) => image.metrics));
       return { row, runs, scores: runs.length === 0 ? null : summariseRow(metrics, dataset.classes, 1) };
     }),
@@ -187,10 +214,10 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
       name: basename(resolve(dataDir)),
       synthetic: dataset.synthetic,
       classes: dataset.classes,
-      origin: split.origin,
+      origin: protocol.folds === undefined ? split.origin : crossValidation(protocol.folds, first),
       train: split.train.length,
       valid: split.valid.length,
-      test: split.test.length,
+      test: protocol.folds === undefined ? split.test.length : dataset.entries.length,
     },
     protocol,
     pictures,
@@ -198,9 +225,25 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
   };
 }
 
-interface Shared {
+/** The folds of one seed as one result: every image measured once; times added up. */
+export function joinFolds(parts: readonly RunResult[]): RunResult {
+  const images = parts.flatMap((part) => part.images).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    ...parts[0]!,
+    trainSeconds: parts.reduce((sum, part) => sum + part.trainSeconds, 0),
+    gradeMs: parts.reduce((sum, part) => sum + part.gradeMs, 0) / parts.length,
+    images,
+  };
+}
+
+const crossValidation = (folds: number, { split }: TrainConfig): string =>
+  `${folds}-fold cross-validation by ${split.by}, classes balanced, seed ${split.seed}`;
+
+interface Run {
+  readonly seed: number;
+  readonly fold: number | null;
+  readonly config: TrainConfig;
   readonly dataset: Dataset;
-  readonly split: { readonly test: readonly number[] };
   readonly hash: string;
 }
 
@@ -208,12 +251,11 @@ interface Shared {
 async function runRow(
   options: TableOptions,
   row: TableRow,
-  seed: number,
-  { dataset, split, hash }: Shared,
+  { seed, fold, config, dataset, hash }: Run,
 ): Promise<RunResult> {
-  const { outDir, protocol, signal } = options;
-  const files = runFolder(outDir, row.network, seed);
-  const config = rowConfig(protocol, row.network, seed);
+  const { outDir, signal } = options;
+  const files = runFolder(outDir, row.network, seed, fold);
+  const split = await splitDataset(dataset, config.split);
   const trained = await train({
     config,
     dataDir: options.dataDir,
@@ -227,13 +269,13 @@ async function runRow(
   try {
     const { images, gradeMs } = await measureModel(grader, dataset, split.test, {
       mpp: config.data.mpp,
-      pictures: seed === 0 ? PICTURES : 0,
+      pictures: seed === 0 && (fold ?? 1) === 1 ? PICTURES : 0,
       signal,
       onProgress: (done, total) => options.onProgress?.({ kind: "grade", done, total }),
       onPicture: async (name, picture) => {
         await writeFileAtomic(files.picture(name), await encodePng(picture));
         const index = split.test.find((i) => dataset.entries[i]!.name === name)!;
-        await drawTruth(grader, dataset, index, config.data.mpp, picturePath(outDir, null, name));
+        await drawTruth(grader, dataset, index, config.data.mpp, truthPath(outDir, name));
       },
     });
     const network = networkOf(config, dataset.classes);

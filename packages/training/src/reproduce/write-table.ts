@@ -141,9 +141,9 @@ async function pictureCell(path: string, caption: string): Promise<string> {
 async function comparison(table: ReproducedTable, outDir: string): Promise<string> {
   const lines: string[] = [];
   for (const name of table.pictures) {
-    const cells = [await pictureCell(picturePath(outDir, null, name), `${name}, annotation`)];
+    const cells = [await pictureCell(picturePath(table, outDir, null, name), `${name}, annotation`)];
     for (const { row } of table.rows) {
-      cells.push(await pictureCell(picturePath(outDir, row.network, name), row.title));
+      cells.push(await pictureCell(picturePath(table, outDir, row.network, name), row.title));
     }
     lines.push(`<tr>${cells.join("")}</tr>`);
   }
