@@ -2,11 +2,14 @@ import { RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/load-config.js";
 import type { Dataset } from "../datasets/dataset.js";
+import { networkOf } from "../loop/engine.js";
+import { createBatch } from "../targets/batch.js";
 import { createCanvas } from "./canvas.js";
+import { columnsOf } from "./columns.js";
 import { describePlan } from "./describe-plan.js";
 import { fitText, forEachDot, textWidth, wrapWords } from "./font.js";
 import { drawGallery } from "./gallery.js";
-import { taskColors } from "./tiles.js";
+import { signedTile, slopeColor, taskColors } from "./tiles.js";
 import { viridis } from "./viridis.js";
 
 const SIDE = 40;
@@ -75,6 +78,41 @@ describe("drawGallery", () => {
     };
     const picture = await drawGallery(one, OPTIONS, { images: [0], count: 1, seed: 1 });
     expect(picture.width).toBe(32 + 4 * 32 + 3 * 8);
+  });
+});
+
+describe("columns of other networks", () => {
+  const columns = (network: string) => {
+    const config = parseConfig(`net: {network: ${network}}`);
+    const { targets } = networkOf(config, RCC_CLASSES);
+    return columnsOf(targets, RCC_CLASSES).map(({ title }) => title);
+  };
+  it("show each one's own targets", () => {
+    const shared = ["image", "nuclei", "classes"];
+    expect(columns("chr-net")).toEqual([...shared, "distance", "task 1", "task 2"]);
+    expect(columns("hover-net")).toEqual([...shared, "horizontal", "vertical"]);
+    expect(columns("dist")).toEqual([...shared, "distance, px"]);
+    expect(columns("u-net")).toEqual([...shared, "weights"]);
+    expect(columns("mask-rcnn")).toEqual(shared);
+  });
+  it("draw the two planes of the offsets: blue below zero, orange above, dark at zero", () => {
+    const plan = {
+      crop: 2,
+      output: 2,
+      targets: ["offsets"],
+      classes: RCC_CLASSES,
+      erodeBoundary: 0,
+    } as const;
+    const batch = createBatch(1, plan);
+    batch.targets.get("offsets")!.set([-1, 1, 0, 0, 0, 0, 0, -1]);
+    const pixels = (plane: number) => {
+      const { data } = signedTile(batch, 0, "offsets", plane);
+      return [0, 1, 2, 3].map((p) => [...data.subarray(3 * p, 3 * p + 3)]);
+    };
+    const [blue, orange, dark] = [-1, 1, 0].map((v) => [...slopeColor(v)]);
+    expect(pixels(0)).toEqual([blue, orange, dark, dark]);
+    expect(pixels(1)).toEqual([dark, dark, dark, blue]);
+    expect(dark).toEqual([23, 27, 31]);
   });
 });
 

@@ -3,26 +3,20 @@
  *
  * @module
  */
-import {
-  type ClassScheme,
-  type ClassTask,
-  createRandom,
-  type RgbImage,
-  type Triple,
-  throwIfAborted,
-} from "@renograde/core";
+import { createRandom, type RgbImage, type Triple, throwIfAborted } from "@renograde/core";
 import { sampleRandom } from "../augmentation/augment.js";
 import { type AugmentationPlan, drawAugmentation } from "../augmentation/plan.js";
+import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
-import { createBatch, type SamplePlan } from "../targets/batch.js";
-import { createSampleMaker, type SampleOptions } from "../targets/sample-maker.js";
+import { networkOf } from "../loop/engine.js";
+import { createBatch, type SamplePlan, samplePlan } from "../targets/batch.js";
+import { createSampleMaker } from "../targets/sample-maker.js";
 import { planWindows } from "../targets/windows.js";
 import { createCanvas } from "./canvas.js";
+import { type Column, columnsOf } from "./columns.js";
 import { describePlan } from "./describe-plan.js";
 import { fitText, textHeight, textWidth, wrapWords } from "./font.js";
 import { drawScaleBar } from "./scale-bar.js";
-import { classColors, classTile, distanceTile, imageTile, outlineTile, taskColors } from "./tiles.js";
-import { viridis } from "./viridis.js";
 
 /** Options of {@link drawGallery}. */
 export interface GalleryOptions {
@@ -45,40 +39,6 @@ const MARGIN = 16;
 const LINE_GAP = 5;
 /** Beside tiles of a smaller side captions have one pixel per dot, else two. */
 const SMALL_TILE = 160;
-
-/** A column: its heading and, under it, what its colours mean. */
-interface Column {
-  readonly title: string;
-  readonly legend: readonly { readonly color: Triple; readonly text: string }[];
-}
-
-function taskColumn(title: string, scheme: ClassScheme, task: ClassTask): Column {
-  const colors = taskColors(scheme, task);
-  const legend = colors.slice(1).map((color, i) => ({
-    color,
-    text: scheme.classes
-      .filter((_, c) => task.merge[c + 1] === i + 1)
-      .map((c) => c.short)
-      .join("+"),
-  }));
-  return { title, legend };
-}
-
-function columnsOf(scheme: ClassScheme): Column[] {
-  const classes = scheme.classes.map(({ short, color }) => ({ color, text: short }));
-  const columns = [
-    { title: "image", legend: [] },
-    { title: "nuclei", legend: [] },
-    { title: "classes", legend: classes },
-    { title: "distance", legend: [0, 0.5, 1].map((v) => ({ color: viridis(v), text: String(v) })) },
-  ];
-  if (scheme.classes.length === 1) return columns;
-  return [
-    ...columns,
-    taskColumn("task 1", scheme, scheme.tasks[0]),
-    taskColumn("task 2", scheme, scheme.tasks[1]),
-  ];
-}
 
 /** Where the entries of a legend go inside a column of `width` pixels. */
 function placeLegend({ legend }: Column, width: number, scale: number) {
@@ -105,18 +65,15 @@ interface Row {
 }
 
 /** Makes the samples: random windows of random images, no image twice before all have had their turn. */
-async function makeRows(dataset: Dataset, options: SampleOptions, gallery: GalleryOptions): Promise<Row[]> {
-  const { data, aug } = options;
+async function makeRows(
+  dataset: Dataset,
+  config: TrainConfig,
+  gallery: GalleryOptions,
+  { plan, columns }: { readonly plan: SamplePlan; readonly columns: readonly Column[] },
+): Promise<Row[]> {
+  const { data, aug } = config;
   const { seed, count, images } = gallery;
-  const plan: SamplePlan = {
-    crop: data.crop,
-    output: data.crop - 6,
-    targets: ["classes", "distance", "task1", "task2"],
-    classes: dataset.classes,
-    erodeBoundary: data.erodeBoundary,
-  };
-  const scheme = dataset.classes;
-  const maker = createSampleMaker(dataset, options);
+  const maker = createSampleMaker(dataset, config);
   const batch = createBatch(1, plan);
   const random = createRandom(seed, "gallery");
   const order: number[] = [];
@@ -131,18 +88,10 @@ async function makeRows(dataset: Dataset, options: SampleOptions, gallery: Galle
     const at = windows[random.int(0, windows.length - 1)]!;
     const variation = { seed, epoch: 1 };
     await maker.write({ batch, slot: 0, sample, image, at, variation });
-    const tiles = [
-      imageTile(batch, 0),
-      outlineTile(batch, 0, scheme),
-      classTile(batch, 0, "classes", classColors(scheme)),
-      distanceTile(batch, 0),
-      classTile(batch, 0, "task1", taskColors(scheme, scheme.tasks[0])),
-      classTile(batch, 0, "task2", taskColors(scheme, scheme.tasks[1])),
-    ];
     rows.push({
       name: image.name,
       plan: drawAugmentation(aug, data.window, sampleRandom(seed, 1, sample)),
-      tiles,
+      tiles: columns.map((column) => column.tile(batch, 0)),
     });
     gallery.onProgress?.(sample + 1, count);
   }
@@ -151,19 +100,21 @@ async function makeRows(dataset: Dataset, options: SampleOptions, gallery: Galle
 
 /**
  * Draws samples as training would make them: a row each, with what was drawn for it above, and a column for the image
- * and every target.
+ * and every target of the configured network.
  *
  * @returns the same picture for the same data, options and seed
- * @throws the errors of `Dataset.load`, InterruptedError
+ * @throws the errors of `Dataset.load`, InterruptedError, UsageError for an impossible network
  */
 export async function drawGallery(
   dataset: Dataset,
-  options: SampleOptions,
+  config: TrainConfig,
   gallery: GalleryOptions,
 ): Promise<RgbImage> {
-  const rows = await makeRows(dataset, options, gallery);
-  const columns = columnsOf(dataset.classes);
-  const side = options.data.crop - 6;
+  const network = networkOf(config, dataset.classes);
+  const plan = samplePlan(network, config.data);
+  const columns = columnsOf(network.targets, dataset.classes);
+  const rows = await makeRows(dataset, config, gallery, { plan, columns });
+  const side = plan.output;
   const scale = side < SMALL_TILE ? 1 : 2;
   const line = textHeight(scale);
   const step = line + LINE_GAP;
@@ -192,7 +143,7 @@ export async function drawGallery(
     for (let c = 0; c < columns.length; c++) {
       canvas.paste(row.tiles[c]!, MARGIN + c * (side + GAP), top + words);
     }
-    if (r === 0) drawScaleBar(canvas, MARGIN, top + words, side, options.data.mpp, scale);
+    if (r === 0) drawScaleBar(canvas, MARGIN, top + words, side, config.data.mpp, scale);
   }
   return { width, height: canvas.height, data: canvas.data };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClassScheme, ClassTask, RgbImage, Triple } from "@renograde/core";
+import type { TargetName } from "@renograde/nn";
 import { type Batch, targetPart } from "../targets/batch.js";
 import { viridis } from "./viridis.js";
 
@@ -78,8 +79,28 @@ export function classTile(
   return paint(batch.plan.output, (p) => colors[ids[p]!]!);
 }
 
-/** The distance target, 0 … 1, as a heat map; background stays dark. */
-export function distanceTile(batch: Batch, slot: number): RgbImage {
-  const distance = targetPart(batch, "distance", slot, slot + 1);
-  return paint(batch.plan.output, (p) => (distance[p] === 0 ? EMPTY : viridis(distance[p]!)));
+/** A target of one plane as a heat map from `low` to `high`; what is at `low` or below stays dark. */
+export function valueTile(batch: Batch, slot: number, name: TargetName, low: number, high: number): RgbImage {
+  const values = targetPart(batch, name, slot, slot + 1);
+  return paint(batch.plan.output, (p) =>
+    values[p]! <= low ? EMPTY : viridis(Math.min(1, (values[p]! - low) / (high - low))),
+  );
+}
+
+const NEGATIVE: Triple = [64, 144, 255];
+const POSITIVE: Triple = [255, 150, 60];
+
+/** Colour of a value in -1 … 1: blue below, orange above, dark at zero. */
+export function slopeColor(value: number): Triple {
+  const end = value < 0 ? NEGATIVE : POSITIVE;
+  const share = Math.min(1, Math.abs(value));
+  const mix = (c: 0 | 1 | 2): number => Math.round(EMPTY[c] + share * (end[c] - EMPTY[c]));
+  return [mix(0), mix(1), mix(2)];
+}
+
+/** A plane of a target whose values lie in -1 … 1. */
+export function signedTile(batch: Batch, slot: number, name: TargetName, plane: number): RgbImage {
+  const pixels = batch.plan.output ** 2;
+  const values = targetPart(batch, name, slot, slot + 1).subarray(plane * pixels, (plane + 1) * pixels);
+  return paint(batch.plan.output, (p) => slopeColor(values[p]!));
 }
