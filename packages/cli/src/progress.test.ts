@@ -37,6 +37,20 @@ describe("createProgress", () => {
     ]);
   });
 
+  it("counts the rate from where the stage began, and shows the caller's own remaining time", () => {
+    const { progress, written, wait } = display(false);
+    const stage = progress.stage("training", "steps", 350);
+    stage.update(350, 700);
+    wait(10);
+    stage.update(360, 700);
+    wait(10);
+    stage.update(370, 700, "epoch 3/4", 75);
+    expect(written).toEqual([
+      "training: 360/700 steps · 1.0 steps/s, 5 min 40 s left\n",
+      "training: 370/700 steps · 1.0 steps/s, 1 min 15 s left  epoch 3/4\n",
+    ]);
+  });
+
   it("clears the bar before an error, and breaks long sentences between words", () => {
     const { progress, written } = display(true, 24);
     progress.stage("x", "images").update(0, 1);

@@ -9,15 +9,20 @@ import pico from "picocolors";
 
 /** One running stage. */
 export interface Stage {
-  /** Says how far the stage is, in its own units, with an optional short note. */
-  update(done: number, total: number, note?: string): void;
+  /**
+   * Says how far the stage is, in its own units, with an optional short note.
+   *
+   * @param leftS - seconds left, where the caller knows better than the mean rate so far
+   */
+  update(done: number, total: number, note?: string, leftS?: number): void;
   /** Closes the stage with one line. */
   end(text?: string): void;
 }
 
 /** Where stages and messages go. */
 export interface Progress {
-  stage(name: string, unit: string): Stage;
+  /** @param from - units that were done before the stage began; they do not count for its rate */
+  stage(name: string, unit: string, from?: number): Stage;
   /** One line about something done. */
   info(text: string): void;
   warn(text: string): void;
@@ -106,16 +111,17 @@ export function createProgress(
     info: line,
     warn: (text) => labelled("warning", yellow, text),
     error: (text) => labelled("error", red, text),
-    stage(name, unit) {
+    stage(name, unit, from = 0) {
       const start = now();
       let lastShown = tty ? Number.NEGATIVE_INFINITY : start;
       let latest = "";
       return {
-        update(done, total, note) {
+        update(done, total, note, leftS) {
           const time = now();
           const elapsed = (time - start) / 1000;
-          const rate = elapsed > 0 ? done / elapsed : 0;
-          const left = rate > 0 && done < total ? `, ${formatDuration((total - done) / rate)} left` : "";
+          const rate = elapsed > 0 ? (done - from) / elapsed : 0;
+          const seconds = leftS ?? (rate > 0 ? (total - done) / rate : undefined);
+          const left = seconds !== undefined && done < total ? `, ${formatDuration(seconds)} left` : "";
           const speed =
             rate === 0
               ? ""

@@ -5,7 +5,7 @@
  */
 import type { TrainEvent } from "@renograde/training";
 import type { Context } from "./context.js";
-import { formatDuration, type Stage } from "./progress.js";
+import type { Stage } from "./progress.js";
 
 /** A loss or a score with four digits. */
 export const digits = (value: number): string => value.toFixed(4);
@@ -18,9 +18,9 @@ export const digits = (value: number): string => value.toFixed(4);
 export function trainReporter(context: Context, page?: string): (event: TrainEvent) => void {
   let stage: Stage | undefined;
   let stageName = "";
-  const open = (name: string, unit: string): Stage => {
+  const open = (name: string, unit: string, from = 0): Stage => {
     if (stage === undefined || stageName !== name) {
-      stage = context.progress.stage(name, unit);
+      stage = context.progress.stage(name, unit, from);
       stageName = name;
     }
     return stage;
@@ -40,10 +40,11 @@ export function trainReporter(context: Context, page?: string): (event: TrainEve
         const terms = Object.entries(event.losses.terms).map(
           ([name, value]) => `${name} ${value.toFixed(3)}`,
         );
-        open("training", "steps").update(
+        open("training", "steps", event.step).update(
           event.step,
           event.steps,
-          `epoch ${event.epoch}/${event.epochs}  loss ${event.losses.total.toFixed(3)} (${terms.join(", ")})  ${formatDuration(event.remainingMs / 1000)} left in all`,
+          `epoch ${event.epoch}/${event.epochs}  loss ${event.losses.total.toFixed(3)} (${terms.join(", ")})`,
+          event.remainingMs / 1000,
         );
         break;
       }
