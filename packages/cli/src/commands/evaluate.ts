@@ -12,6 +12,7 @@ import { counted } from "../progress.js";
 interface EvaluateOptions {
   readonly truth: string;
   readonly pred: string;
+  readonly ignore?: string;
   readonly csv?: string;
   readonly set: string[];
   readonly json?: JsonOption;
@@ -25,6 +26,7 @@ async function evaluate(context: Context, options: EvaluateOptions): Promise<voi
   const evaluation = await grading.evaluateFolders({
     truthDir: options.truth,
     predictionDir: options.pred,
+    ...(options.ignore === undefined ? {} : { ignoreDir: options.ignore }),
     options: chosen,
     signal: context.signal,
     onProgress: ({ done, total, name }) => stage.update(done, total, name),
@@ -43,6 +45,7 @@ export function registerEvaluate(program: Command, run: Run): void {
     .description("compare predictions with truth: Dice, AJI, PQ, aPQ, F1 and the rest of the metrics")
     .requiredOption("--truth <dir>", "folder of true annotations", pathOf("--truth"))
     .requiredOption("--pred <dir>", "folder of predictions", pathOf("--pred"))
+    .option("--ignore <dir>", "folder of label maps: predictions inside are erased first", pathOf("--ignore"))
     .option("--csv <file>", "write the metrics of every image")
     .option("--set <key=value>", "metrics.* options of the specification, repeatable", collect, [])
     .option("--json [file]", "print the summary as one JSON document, or write it to a file")
@@ -50,7 +53,7 @@ export function registerEvaluate(program: Command, run: Run): void {
       "after",
       `
 Files are paired by base name. Read as truth or prediction: .mat (RCCNucSeg, HoVer-Net, ours), label PNGs with
-classes/*.json, GeoJSON, HoVer-Net JSON.
+classes/*.json, GeoJSON, HoVer-Net JSON. --ignore takes what \`dataset convert\` writes into Ambiguous/.
 
 Example: renograde evaluate --truth RCCNucSeg/Test/Labels --pred results --csv metrics.csv`,
     )

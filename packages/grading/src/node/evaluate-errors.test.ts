@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { RenogradeError } from "@renograde/core";
 import { encodeMat5 } from "@renograde/formats";
+import { writeLabelPng } from "@renograde/slides/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { annotationWriters, EXAMPLE_A, EXAMPLE_B, numeric, save } from "../testing/annotation-folders.js";
 import { evaluateFolders } from "./evaluate.js";
@@ -35,6 +36,20 @@ describe("errors of evaluateFolders", () => {
     expect(error.tag).toBe("ShapeError");
     expect(error.message).toContain(join(truthDir, "a.mat"));
     expect(error.message).toMatch(/prediction.a\.mat is 6 x 3 px, but .* is 8 x 6 px/);
+  });
+  it("name a map of ignored regions of another size, and a folder without any", async () => {
+    const { truthDir } = folders();
+    await annotationWriters["RCCNucSeg .mat"]!(join(truthDir, "a"), EXAMPLE_A.truth, EXAMPLE_A.truthTypes);
+    const ignoreDir = join(root, "ignore");
+    await mkdir(ignoreDir);
+    const evaluate = () => evaluateFolders({ truthDir, predictionDir: truthDir, ignoreDir });
+    expect((await failure(evaluate())).message).toBe(
+      `${ignoreDir}: holds no label PNG with regions to ignore`,
+    );
+    await writeLabelPng(join(ignoreDir, "a.png"), EXAMPLE_B.truth);
+    const error = await failure(evaluate());
+    expect(error.tag).toBe("ShapeError");
+    expect(error.message).toMatch(/ignore.a\.png is 6 x 3 px, but the annotations are 8 x 6 px/);
   });
   it("name files as the folders were given", async () => {
     const truthDir = relative(process.cwd(), folders().truthDir);

@@ -7,6 +7,7 @@ import { writeLabelPng } from "@renograde/slides/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   annotationWriters,
+  draw,
   EXAMPLE_A,
   EXAMPLE_B,
   numeric,
@@ -216,6 +217,30 @@ describe("evaluateFolders", () => {
     expect((await failure(evaluateFolders(folders()))).message).toMatch(
       /holes\.mat: 3 classes for 2 instances/,
     );
+  });
+
+  it("erases predictions in regions to ignore, whole and in part", async () => {
+    await examples("RCCNucSeg .mat", "GeoJSON");
+    const ignoreDir = join(root, "Ambiguous");
+    const pq = async () => (await evaluateFolders({ ...folders(), ignoreDir })).images[1]!.metrics.pq;
+    const regions = (text: string) => writeLabelPng(join(ignoreDir, "b.png"), draw(text));
+    // Matches of IoU 1 and 3/4, and instance 3, which has no partner.
+    await regions(`0 0 0 0 0 0
+                   0 0 0 0 0 0
+                   0 0 0 0 0 0`);
+    expect(await pq()).toBeCloseTo(1.75 / 2.5, 5);
+    await regions(`0 0 0 0 0 0
+                   0 0 0 0 0 0
+                   0 0 1 1 0 0`);
+    expect(await pq()).toBeCloseTo(1.75 / 2, 5);
+    // Half of instance 1: its IoU is no longer above 0.5.
+    await regions(`0 0 0 0 0 0
+                   7 7 0 0 0 0
+                   0 0 1 1 0 0`);
+    expect(await pq()).toBeCloseTo(0.75 / 2, 5);
+    await writeLabelPng(join(ignoreDir, "c.png"), draw("0"));
+    const { warnings } = await evaluateFolders({ ...folders(), ignoreDir });
+    expect(warnings).toContain(`${ignoreDir}: 1 of its files belong to no true annotation`);
   });
 
   it("reports progress and stops when told", async () => {

@@ -20,12 +20,15 @@ import {
   validateClassScheme,
 } from "@renograde/core";
 import { type AnnotationFile, findAnnotations, pairAnnotations } from "./evaluate-find.js";
+import { eraseRegions, findRegions } from "./evaluate-ignore.js";
 import { readImageAnnotations, schemeOfClassFiles, someNames } from "./evaluate-read.js";
 
 /** What {@link evaluateFolders} compares, and how. */
 export interface EvaluateFoldersOptions {
   readonly truthDir: string;
   readonly predictionDir: string;
+  /** Folder of regions in which predictions are erased, as label maps; default none. */
+  readonly ignoreDir?: string;
   /** Classes; when absent those that the truth's class files name, else grades 1 to 3 and endothelial. */
   readonly scheme?: ClassScheme;
   readonly options?: Partial<MetricOptions>;
@@ -79,17 +82,23 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   const scheme = validateClassScheme(request.scheme ?? named ?? RCC_CLASSES);
   const schemeIsAssumed = request.scheme === undefined && named === undefined;
 
+  const ignored = request.ignoreDir === undefined ? null : await findRegions(request.ignoreDir);
   const unique = new Set(truthFiles.map((file) => file.name)).size === truthFiles.length;
   const nameOf = (file: AnnotationFile): string => (unique ? file.name : file.key);
   const images: EvaluatedImage[] = [];
   const fileWarnings: string[] = [];
+  let erasedIn = 0;
   let untyped = 0;
   let bareNumbers = 0;
   for (const pair of pairs) {
     throwIfAborted(signal);
     const read = await readImageAnnotations(pair.truth, [pair.prediction], scheme);
     const { warnings, truthHasClasses, truthHasBareNumbers } = read;
-    const metrics = evaluateImage(read.truth, read.predictions[0]!, scheme, options);
+    const regions = ignored?.get(pair.truth.name);
+    const found = read.predictions[0]!;
+    const prediction = regions === undefined ? found : await eraseRegions(found, regions);
+    if (regions !== undefined) erasedIn++;
+    const metrics = evaluateImage(read.truth, prediction, scheme, options);
     fileWarnings.push(...warnings);
     if (!truthHasClasses) untyped++;
     if (truthHasBareNumbers) bareNumbers++;
@@ -113,6 +122,11 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   if (extraNames.length > 0) {
     warnings.push(
       `${extraNames.length} predictions have no true annotation and do not count: ${someNames(extraNames)}`,
+    );
+  }
+  if (ignored !== null && erasedIn < ignored.size) {
+    warnings.push(
+      `${request.ignoreDir}: ${ignored.size - erasedIn} of its files belong to no true annotation`,
     );
   }
   if (untyped > 0) {
