@@ -27,7 +27,8 @@ th,td{padding:3px 8px;border-bottom:1px solid var(--line);text-align:right;white
 th:first-child,td:first-child{text-align:left}
 th{font-size:11px;color:var(--dim);font-weight:600}
 td small{display:block;color:var(--dim);font-size:11px}
-figure{margin:0 0 16px}
+figure{margin:0 0 16px;text-align:left}
+figcaption{white-space:normal}
 img,svg{max-width:100%;height:auto}
 @media print{:root{--page:#fff;--panel:#fff;--text:#000;--dim:#444;--line:#bbb;color-scheme:light}@page{size:A4 landscape;margin:12mm}section{break-inside:avoid}}
 `;
