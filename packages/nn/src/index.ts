@@ -34,6 +34,7 @@ export * from "./parameter-hash.js";
 export * from "./reference/reference-backend.js";
 export * from "./reference/tensor.js";
 export * from "./sha256.js";
+export * from "./shape/activations.js";
 export * from "./shape/rules.js";
 export * from "./shape/shape-backend.js";
 export * from "./shape/summary.js";

@@ -43,7 +43,7 @@ napi_value entry(napi_env env, napi_callback_info info) {
     return Function(Call{env, *static_cast<Context*>(data), arguments});
   } catch (const JsPending&) {
   } catch (const std::exception& error) {
-    napi_throw_error(env, "LIBTORCH", oneSentence(error).c_str());
+    napi_throw_error(env, isOutOfMemory(error) ? "OUT_OF_MEMORY" : "LIBTORCH", oneSentence(error).c_str());
   }
   return nullptr;
 }
@@ -164,19 +164,19 @@ napi_value algorithms(const Call& call) {
 }
 napi_value memory(const Call& call) {
   const MemoryStats stats = CachingAllocator::get().stats();
-  const std::array<std::pair<const char*, size_t>, 6> fields{{
-      {"allocated", stats.allocated},
-      {"cached", stats.cached},
-      {"peak", stats.peak},
-      {"limit", stats.limit},
-      {"handles", call.context.liveHandles()},
-      {"scopes", call.context.scopeDepth()},
+  const std::array<std::pair<const char*, double>, 7> fields{{
+      {"allocated", static_cast<double>(stats.allocated)},
+      {"cached", static_cast<double>(stats.cached)},
+      {"peak", static_cast<double>(stats.peak)},
+      {"limit", static_cast<double>(stats.limit)},
+      {"bound", stats.bound == SIZE_MAX ? std::numeric_limits<double>::infinity() : static_cast<double>(stats.bound)},
+      {"handles", static_cast<double>(call.context.liveHandles())},
+      {"scopes", static_cast<double>(call.context.scopeDepth())},
   }};
   napi_value object;
   check(call.env, napi_create_object(call.env, &object));
   for (const auto& [name, value] : fields) {
-    const napi_value number = fromDouble(call.env, static_cast<double>(value));
-    check(call.env, napi_set_named_property(call.env, object, name, number));
+    check(call.env, napi_set_named_property(call.env, object, name, fromDouble(call.env, value)));
   }
   return object;
 }
@@ -190,6 +190,12 @@ napi_value emptyCache(const Call& call) {
 }
 napi_value setMemoryLimit(const Call& call) {
   CachingAllocator::get().setLimit(static_cast<size_t>(toInt(call.env, call[0])));
+  return call.undefined();
+}
+/** null: no bound. */
+napi_value setMemoryBound(const Call& call) {
+  const bool none = isNothing(call.env, call[0]);
+  CachingAllocator::get().setBound(none ? SIZE_MAX : static_cast<size_t>(toInt(call.env, call[0])));
   return call.undefined();
 }
 napi_value cudaDevices(const Call& call) {
@@ -333,6 +339,7 @@ constexpr Function kFunctions[] = {
     {"resetPeak", entry<resetPeak>},
     {"emptyCache", entry<emptyCache>},
     {"setMemoryLimit", entry<setMemoryLimit>},
+    {"setMemoryBound", entry<setMemoryBound>},
     {"cudaDevices", entry<cudaDevices>},
     {"version", entry<version>},
     {"config", entry<config>},

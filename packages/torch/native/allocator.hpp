@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct MemoryStats {
   size_t allocated; // in use by tensors
   size_t cached;    // freed and kept for reuse
   size_t peak;      // highest `allocated` since the last reset
-  size_t limit;     // bound of allocated + cached beyond which nothing is kept
+  size_t limit;     // of allocated + cached, beyond which nothing is kept
+  size_t bound;     // of allocated + cached, beyond which requests fail
 };
 
 class CachingAllocator final : public c10::Allocator {
@@ -50,7 +52,7 @@ class CachingAllocator final : public c10::Allocator {
 
   MemoryStats stats() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return {allocated_, cached_, peak_, limit_};
+    return {allocated_, cached_, peak_, limit_, bound_};
   }
 
   void resetPeak() {
@@ -61,7 +63,14 @@ class CachingAllocator final : public c10::Allocator {
   void setLimit(size_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
     limit_ = bytes;
-    trim(limit_ > allocated_ ? limit_ - allocated_ : 0);
+    trimTo(std::min(limit_, bound_));
+  }
+
+  /** Requests that need more fail, as if the machine had no more: Linux grants all and kills whoever uses it. */
+  void setBound(size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    bound_ = bytes;
+    trimTo(std::min(limit_, bound_));
   }
 
   void emptyCache() {
@@ -97,7 +106,7 @@ class CachingAllocator final : public c10::Allocator {
     const c10::Device cpu(c10::DeviceType::CPU);
     if (n == 0) return {nullptr, nullptr, &CachingAllocator::release, cpu};
     const int sizeClass = classOf(n);
-    TORCH_CHECK(sizeClass < kClasses, "cannot allocate ", n, " bytes");
+    TORCH_CHECK_WITH(OutOfMemoryError, sizeClass < kClasses, "no machine has ", n, " bytes");
     const size_t size = sizeOf(sizeClass);
     Header* header = nullptr;
     {
@@ -107,9 +116,13 @@ class CachingAllocator final : public c10::Allocator {
         header = list.back();
         list.pop_back();
         cached_ -= size;
-      } else if (allocated_ + cached_ + size > limit_) {
-        const size_t rest = allocated_ + size < limit_ ? limit_ - allocated_ - size : 0;
-        trim(rest);
+      } else {
+        if (size > bound_ || allocated_ > bound_ - size) {
+          TORCH_CHECK_WITH(
+              OutOfMemoryError, false, "not enough memory: ", allocated_, " bytes are in use, ", size,
+              " more were asked for, and the bound is ", bound_);
+        }
+        trimTo(std::min(limit_, bound_), size);
       }
       allocated_ += size;
       peak_ = std::max(peak_, allocated_);
@@ -134,7 +147,9 @@ class CachingAllocator final : public c10::Allocator {
     } catch (const c10::Error&) {
       std::lock_guard<std::mutex> lock(mutex_);
       allocated_ -= size;
-      throw;
+      TORCH_CHECK_WITH(
+          OutOfMemoryError, false, "not enough memory: ", allocated_, " bytes are in use, and the system has not ",
+          size, " more");
     }
   }
 
@@ -147,13 +162,18 @@ class CachingAllocator final : public c10::Allocator {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       allocated_ -= size;
-      if (allocated_ + cached_ + size <= limit_) {
+      if (allocated_ + cached_ + size <= std::min(limit_, bound_)) {
         free_[header->sizeClass].push_back(header);
         cached_ += size;
         return;
       }
     }
     c10::free_cpu(header);
+  }
+
+  // Frees cached blocks until allocated + cached + `more` is at most `most`. The caller holds the lock.
+  void trimTo(size_t most, size_t more = 0) {
+    if (allocated_ + cached_ + more > most) trim(most > allocated_ + more ? most - allocated_ - more : 0);
   }
 
   // Frees cached blocks, the largest first, until at most `keep` bytes stay cached. The caller holds the lock.
@@ -173,6 +193,7 @@ class CachingAllocator final : public c10::Allocator {
   size_t cached_ = 0;
   size_t peak_ = 0;
   size_t limit_ = size_t(4) << 30;
+  size_t bound_ = std::numeric_limits<size_t>::max();
 };
 
 } // namespace renograde

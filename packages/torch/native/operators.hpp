@@ -3,6 +3,7 @@
 
 #include "values.hpp"
 
+#include <new>
 #include <sstream>
 
 namespace renograde {
@@ -20,6 +21,16 @@ inline std::string oneSentence(const std::exception& error) {
   if (text.size() > 600) text = text.substr(0, 597) + "...";
   while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   return text;
+}
+
+/** Memory of the machine or of a device was not enough; {@link entry} gives it a code of its own. */
+struct OutOfMemory : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+inline bool isOutOfMemory(const std::exception& error) {
+  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+         dynamic_cast<const std::bad_alloc*>(&error) != nullptr || dynamic_cast<const OutOfMemory*>(&error) != nullptr;
 }
 
 inline std::string describe(const c10::IValue& value) {
@@ -145,8 +156,10 @@ inline napi_value callOperator(
     return makeArray(env, work.size(), [&](size_t i) { return fromIValue(context, env, work[i]); });
   } catch (const std::exception& error) {
     const std::string overload = schema.overload_name().empty() ? "" : "." + schema.overload_name();
-    throw std::runtime_error(
-        schema.name() + overload + ": " + oneSentence(error) + describeArguments(schema, stack));
+    const std::string message =
+        schema.name() + overload + ": " + oneSentence(error) + describeArguments(schema, stack);
+    if (isOutOfMemory(error)) throw OutOfMemory(message);
+    throw std::runtime_error(message);
   }
 }
 

@@ -154,6 +154,15 @@ export class Adam {
     for (const value of this.parameters.values()) value.setGrad(null);
   }
 
+  /** Bytes of the moments that trained parameters do not have yet. */
+  momentsToCome(): number {
+    let bytes = 0;
+    for (const [name, value] of this.parameters) {
+      if (value.requiresGrad && !this.#moments.has(name)) bytes += 8 * value.size;
+    }
+    return bytes;
+  }
+
   /** A copy of everything it remembers, exact. */
   state(): AdamState {
     const copy = (value: Tensor): StateTensor => ({

@@ -6,7 +6,8 @@
  */
 export * from "./adam.js";
 export * from "./autograd.js";
-export { isTorchAvailable, type MemoryStats, type TensorData } from "./native.js";
+export { availableMainMemory } from "./main-memory.js";
+export { isTorchAvailable, type MemoryStats, OutOfMemoryError, type TensorData } from "./native.js";
 export * from "./parameter-store.js";
 export * from "./process-group.js";
 export * from "./process-place.js";

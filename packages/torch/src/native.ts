@@ -37,6 +37,8 @@ export interface MemoryStats {
   readonly peak: number;
   /** Bound of allocated + cached, beyond which freed memory goes back to the system. */
   readonly limit: number;
+  /** Bound of allocated + cached, beyond which requests fail; infinite where there is none. */
+  readonly bound: number;
   /** Native tensors this thread holds. */
   readonly handles: number;
   /** Scopes open in this thread. */
@@ -85,6 +87,7 @@ export interface Native {
   resetPeak(): void;
   emptyCache(): void;
   setMemoryLimit(bytes: number): void;
+  setMemoryBound(bytes: number | null): void;
   cudaDevices(): number;
   version(): string;
   config(): string;
@@ -161,13 +164,32 @@ export function isTorchAvailable(): boolean {
   return existsSync(addonFile);
 }
 
+/** Main memory or the memory of a device was not enough for an operator. */
+export class OutOfMemoryError extends EngineError {}
+
+/** Codes of the addon's errors. */
+const CODES: ReadonlySet<unknown> = new Set(["LIBTORCH", "OUT_OF_MEMORY"]);
+
+/** How CUDA, cuBLAS, cuDNN and libtorch before 1.13 say it where the error has no type of its own. */
+const OUT_OF_MEMORY = /out of memory|(?:not enough|can't allocate) memory|_ALLOC_FAILED/i;
+
+/**
+ * What to throw for an error of the addon.
+ *
+ * @param code - the error's `code`
+ */
+export function engineError(code: unknown, message: string, cause?: unknown): EngineError {
+  const outOfMemory = code === "OUT_OF_MEMORY" || OUT_OF_MEMORY.test(message);
+  return new (outOfMemory ? OutOfMemoryError : EngineError)(message, { cause });
+}
+
 /** Runs a call of the addon and turns its errors into {@link EngineError}s. */
 export function guarded<R>(run: () => R): R {
   try {
     return run();
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "LIBTORCH") {
-      throw new EngineError(cause.message, { cause });
+    if (cause instanceof Error && "code" in cause && CODES.has(cause.code)) {
+      throw engineError(cause.code, cause.message, cause);
     }
     throw cause;
   }

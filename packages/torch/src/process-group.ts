@@ -6,7 +6,7 @@
  */
 import { connect, createServer } from "node:net";
 import { EngineError, MissingDependencyError, throwIfAborted } from "@renograde/core";
-import { type DistributedNative, guarded, native } from "./native.js";
+import { type DistributedNative, engineError, guarded, native } from "./native.js";
 import type { ProcessPlace } from "./process-place.js";
 import { type Device, Tensor, tensor } from "./tensor.js";
 
@@ -162,6 +162,9 @@ export class ProcessGroup {
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "LIBTORCH") {
         throw lost(this.place, this.timeoutMs, error);
+      }
+      if (error instanceof Error && "code" in error && error.code === "OUT_OF_MEMORY") {
+        throw engineError(error.code, error.message, error);
       }
       throw error;
     }

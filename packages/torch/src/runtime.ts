@@ -81,3 +81,13 @@ export function emptyCache(): void {
 export function setMemoryLimit(bytes: number): void {
   guarded(() => native().setMemoryLimit(bytes));
 }
+
+/**
+ * Bounds the main memory of tensors: a request for more fails with OutOfMemoryError, where Linux would grant it and
+ * end the process when it is used. For the whole process.
+ *
+ * @param bytes - null: no bound, as at the start
+ */
+export function setMemoryBound(bytes: number | null): void {
+  guarded(() => native().setMemoryBound(bytes === null ? null : Math.floor(bytes)));
+}

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { isRenogradeError } from "@renograde/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
@@ -23,6 +21,7 @@ import {
   tidy,
 } from "./index.js";
 import { addonFile } from "./native.js";
+import { collectGarbage } from "./testing/collect-garbage.js";
 import { describeTorch } from "./testing/describe-torch.js";
 
 const f32 = (...values: number[]) => Float32Array.from(values);
@@ -185,7 +184,7 @@ describeTorch("autograd", () => {
 });
 
 describeTorch("memory", () => {
-  beforeAll(() => void loadTorch());
+  beforeAll(async () => void (await collectGarbage()));
   afterEach(() => expect(memoryStats().scopes).toBe(0));
 
   test("tidy frees all but results and kept tensors, innermost first", () => {
@@ -248,18 +247,12 @@ describeTorch("memory", () => {
   });
 
   test("tensors outside scopes are released when they are collected", async () => {
-    setFlagsFromString("--expose-gc");
-    const collectGarbage = runInNewContext("gc") as () => void;
-    const before = memoryStats().handles;
+    const before = await collectGarbage();
     for (let i = 0; i < 50; i++) tensor(new Float32Array(1000), [1000]);
     for (let i = 0; i < 50; i++) tidy(() => [tensor(f32(i), [1])]);
     for (let i = 0; i < 50; i++) tidy(() => void keep(tensor(f32(i), [1])));
     expect(memoryStats().handles).toBe(before + 150);
-    for (let round = 0; round < 20 && memoryStats().handles > before; round++) {
-      collectGarbage();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(memoryStats().handles).toBeLessThan(before + 5);
+    expect(await collectGarbage()).toBeLessThan(before + 5);
   });
 
   test("an impossible allocation is an error and leaves the counts", () => {
@@ -273,7 +266,7 @@ describeTorch("memory", () => {
 
 describeTorch("workers", () => {
   test("the addon works in a worker thread, with scopes of its own", async () => {
-    const before = memoryStats().handles;
+    const before = await collectGarbage();
     const code = `
       const { parentPort, workerData } = require("node:worker_threads");
       const torch = require(workerData);

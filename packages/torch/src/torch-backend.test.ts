@@ -13,6 +13,7 @@ import {
   tensor,
   tidy,
 } from "./index.js";
+import { collectGarbage } from "./testing/collect-garbage.js";
 import { describeTorch } from "./testing/describe-torch.js";
 import { type FixtureArray, maxDifference, readFixture } from "./testing/fixtures.js";
 import { TorchBackend } from "./torch-backend.js";
@@ -390,7 +391,8 @@ describeTorch("training with the torch interpreter", () => {
     return value;
   };
 
-  test("the loss falls and a step leaves neither handles nor memory behind", () => {
+  test("the loss falls and a step leaves neither handles nor memory behind", async () => {
+    await collectGarbage();
     const before = memoryStats();
     const store = new ParameterStore(tinySpecs, 1);
     const adam = new Adam(store.trained());

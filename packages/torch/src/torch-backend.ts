@@ -14,6 +14,7 @@ import type {
   SuppressionOptions,
 } from "@renograde/nn";
 import { noGrad } from "./autograd.js";
+import { OutOfMemoryError } from "./native.js";
 import type { ParameterStore } from "./parameter-store.js";
 import { type Grids, roiGrids } from "./roi-grids.js";
 import { op, type Tensor, tensor, type Value } from "./tensor.js";
@@ -304,7 +305,8 @@ export class TorchBackend implements Backend<Tensor> {
       return op(name, args, keywords);
     } catch (cause) {
       if (!(cause instanceof EngineError) || this.#prefix === "") throw cause;
-      throw new EngineError(`${this.#prefix}: ${cause.message}`, { cause });
+      const Kind = cause instanceof OutOfMemoryError ? OutOfMemoryError : EngineError;
+      throw new Kind(`${this.#prefix}: ${cause.message}`, { cause });
     }
   }
 }

@@ -44,6 +44,7 @@ export class Team {
   readonly #signal: AbortSignal | undefined;
   #reducer: { readonly names: string; readonly sums: GradientReducer } | undefined;
   #stop = false;
+  #left = false;
 
   /** @param signal - when aborted, all processes stop after the step under way */
   constructor(group: ProcessGroup, signal?: AbortSignal) {
@@ -157,8 +158,10 @@ export class Team {
     }
   }
 
-  /** Leaves the others. */
+  /** Leaves the others; leaving twice is harmless. */
   leave(): void {
+    if (this.#left) return;
+    this.#left = true;
     this.#reducer?.sums.dispose();
     this.group.destroy();
   }

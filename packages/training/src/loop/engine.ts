@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ClassScheme, createRandom, type PostOptions } from "@renograde/core";
+import { type ClassScheme, createRandom, EngineError, type PostOptions } from "@renograde/core";
 import {
   createNetwork,
   declareParameters,
@@ -19,9 +19,12 @@ import {
   type AdamState,
   backward,
   type Device,
+  memoryStats,
   noGrad,
+  OutOfMemoryError,
   op,
   ParameterStore,
+  resetPeakMemory,
   type Tensor,
   TorchBackend,
   tidy,
@@ -66,6 +69,15 @@ export interface TrainingEngine {
    * `mapChannels` of the network's outputs lists them.
    */
   predict(batch: Batch, count: number): Float32Array;
+  /**
+   * Forward and backward pass of the first patches of a batch that leaves everything as it was.
+   *
+   * @returns bytes of main memory it took at its peak beside what tensors held before
+   * @throws OutOfMemoryError when they do not fit
+   */
+  rehearse(batch: Batch, patches: number, plan: StepPlan): number;
+  /** Bytes of the optimiser's moments that come into being with the first gradients. */
+  momentsToCome(): number;
   /** Exact copies of parameters, buffers and optimiser. */
   state(): { readonly network: StateDict; readonly adam: AdamState };
   load(state: { readonly network: StateDict; readonly adam: AdamState }): void;
@@ -97,7 +109,7 @@ export function postOptionsOf(config: TrainConfig, network: Network): PostOption
  * Patches that one forward pass takes: the batch in `train.accumulate` parts, each no larger than a group of
  * `train.bnGroup`, so that batch statistics are those of the group.
  */
-function partSize(count: number, { accumulate, bnGroup }: TrainConfig["train"]): number {
+export function partSize(count: number, { accumulate, bnGroup }: TrainConfig["train"]): number {
   return Math.min(Math.ceil(count / accumulate), bnGroup > 0 ? bnGroup : count);
 }
 
@@ -166,13 +178,29 @@ export function createEngine(
     });
   }
 
+  /** A step of the optimiser; one that lacks memory has changed some weights, so the state is lost. */
+  function update(lr: number): void {
+    try {
+      adam.step(lr);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemoryError)) throw cause;
+      throw new EngineError(
+        `memory ran out while the optimiser changed the weights (${cause.message}); resume from the last checkpoint with more memory, or start with a smaller net.width`,
+        { cause },
+      );
+    }
+  }
+
+  function freeze({ scope }: FreezeOptions): void {
+    if (scope === frozen) return;
+    frozen = scope;
+    store.setTrained((name) => !network.isFrozen(name, scope));
+  }
+
   return {
     network,
     step(batch, count, plan) {
-      if (plan.freeze.scope !== frozen) {
-        frozen = plan.freeze.scope;
-        store.setTrained((name) => !network.isFrozen(name, plan.freeze.scope));
-      }
+      freeze(plan.freeze);
       const size = partSize(count, config.train);
       let total = 0;
       const terms: Record<string, number> = {};
@@ -188,10 +216,25 @@ export function createEngine(
         }
       }
       const losses = team?.sumGradients(store.trained(), { total, terms }) ?? { total, terms };
-      if (Number.isFinite(losses.total)) adam.step(plan.lr);
+      if (Number.isFinite(losses.total)) update(plan.lr);
       adam.zeroGrad();
       return losses;
     },
+    rehearse(batch, patches, plan) {
+      const before = store.state();
+      adam.zeroGrad();
+      const held = memoryStats().allocated;
+      resetPeakMemory();
+      try {
+        freeze(plan.freeze);
+        accumulate(batch, 0, patches, 1, plan);
+        return memoryStats().peak - held;
+      } finally {
+        adam.zeroGrad();
+        store.load(before, "rehearsal");
+      }
+    },
+    momentsToCome: () => adam.momentsToCome(),
     predict(batch, count) {
       const { detect } = network;
       return tidy(() =>

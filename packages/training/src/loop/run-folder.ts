@@ -96,7 +96,9 @@ export async function readRunConfig(folder: string): Promise<TrainConfig> {
 /** Options that may change when a run is resumed: none of them alters what a finished step has done. */
 const FREE_OPTIONS = new Set([
   "data.cacheMiB",
+  "train.accumulate",
   "train.device",
+  "train.memoryLimitGiB",
   "train.threads",
   "train.workers",
   "train.processTimeoutS",

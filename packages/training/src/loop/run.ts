@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { DataError, InterruptedError, isRenogradeError } from "@renograde/core";
+import { DataError, EngineError, InterruptedError, isRenogradeError } from "@renograde/core";
 import { encodeSafetensors, type SafetensorSource } from "@renograde/formats";
 import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
+import { OutOfMemoryError } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
 import type { Team } from "../distributed/team.js";
 import type { RunView } from "../run-page/run-view.js";
@@ -16,8 +17,9 @@ import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from ".
 import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
 import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
-import { postOptionsOf, type StepLosses, type TrainingEngine } from "./engine.js";
+import { partSize, postOptionsOf, type StepLosses, type StepPlan, type TrainingEngine } from "./engine.js";
 import type { TrainEvent } from "./events.js";
+import { foreseeShortage, shortageError } from "./memory.js";
 import type { OpenRun } from "./open-run.js";
 import { createPace } from "./pace.js";
 import { configHash, type RunPaths, runPaths } from "./run-folder.js";
@@ -183,6 +185,7 @@ export class Run {
       Math.ceil(largest / (this.team?.size ?? 1)),
       samplePlan(this.engine.network, this.config.data),
     );
+    let isFirst = true;
     while (this.state.epoch < this.epochs.length) {
       const plan = this.epochs[this.state.epoch]!;
       const steps = this.stepsOf(plan);
@@ -195,13 +198,16 @@ export class Run {
         if (this.mustStop) await this.saveAndStop();
         const startedMs = performance.now();
         const { batch, samples, waitMs } = await this.nextBatch(feed);
-        const losses = this.engine.step(batch, samples.length, {
+        const stepPlan: StepPlan = {
           lr: plan.lr,
           epoch: plan.epoch,
           step: this.state.step,
           freeze,
           ...(this.team === null ? {} : { within: this.team.within(plan.batch, this.open.train.length) }),
-        });
+        };
+        if (isFirst) this.foreseeMemory(batch, stepPlan);
+        isFirst = false;
+        const losses = await this.takeStep(batch, samples.length, stepPlan);
         if (!Number.isFinite(losses.total))
           await this.stopOnBadLoss(batch, samples, losses.total, plan.epoch);
         const stepMs = performance.now() - startedMs;
@@ -229,6 +235,34 @@ export class Run {
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
       await this.finishEpoch(plan);
+    }
+  }
+
+  /** What the sentence about missing memory is made of. */
+  #memoryOf(batch: Batch, plan: StepPlan) {
+    const { config, engine } = this;
+    // Where step 1 fails there is nothing to save.
+    const saved = this.state.step > 0;
+    return { config, engine, batch, plan, processes: this.team?.size ?? 1, saved };
+  }
+
+  /** Ends a run whose largest step will not fit into main memory before its first step. */
+  foreseeMemory(batch: Batch, plan: StepPlan): void {
+    const error = foreseeShortage(this.#memoryOf(batch, plan));
+    if (error !== null) throw error;
+  }
+
+  /** A step; one that lacks memory ends the run after a checkpoint. */
+  async takeStep(batch: Batch, count: number, plan: StepPlan): Promise<StepLosses> {
+    try {
+      return this.engine.step(batch, count, plan);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemoryError)) throw cause;
+      // Other processes learn of it at once, and what follows is no collective work.
+      this.team?.leave();
+      if (this.state.step > 0) await this.save("last");
+      const patches = partSize(count, this.config.train);
+      throw shortageError({ ...this.#memoryOf(batch, plan), patches, cause });
     }
   }
 
@@ -326,7 +360,12 @@ export class Run {
       this.team?.announce(epoch, "stop");
       if (isRenogradeError(error, "InterruptedError")) await this.saveAndStop(error);
       await this.save("last");
-      throw error;
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      const { validBatch } = this.config.train;
+      throw new EngineError(
+        `memory is not enough to validate ${validBatch} patches at once (${error.message}); go on with --resume --set train.validBatch=${Math.ceil(validBatch / 2)}`,
+        { cause: error },
+      );
     }
   }
 

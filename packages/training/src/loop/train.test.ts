@@ -7,6 +7,7 @@ import { parseSafetensors, readOnnxMetadata } from "@renograde/formats";
 import { writeLabelPng, writePng } from "@renograde/slides/node";
 import { isTorchAvailable, memoryStats } from "@renograde/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collectGarbage } from "../../../torch/src/testing/collect-garbage.js";
 import { parseConfig } from "../config/load-config.js";
 import { exportRun } from "../export/export-run.js";
 import { readCheckpoint } from "./checkpoint.js";
@@ -76,6 +77,7 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
   it("trains, logs, keeps best and last, and holds its native memory", async () => {
     const events: TrainEvent[] = [];
     const memory: { handles: number; allocated: number }[] = [];
+    await collectGarbage();
     const result = await run("straight", {
       onProgress: (event) => {
         events.push(event);
@@ -207,6 +209,20 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     expect(await run("unreadable", { ...fragile, resume: true })).toMatchObject({ steps: 8 });
     const last = await bytesOf(runPaths(join(root, "unreadable")).last);
     expect(last.equals(await bytesOf(runPaths(join(root, "straight")).last))).toBe(true);
+  }, 30_000);
+
+  it("says before the first step which batch fits into memory, and trains it in parts", async () => {
+    const limited = (...set: string[]) => configOf("train.batch=8", "train.memoryLimitGiB=0.006", ...set);
+    const refused = await run("short of memory", { config: limited() }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ tag: "EngineError" });
+    const { message } = refused as Error;
+    expect(message).toMatch(
+      /^main memory is not enough: 8 patches at once need about [\d.]+ MiB, 6\.1 MiB are there; \d patches at once fit/,
+    );
+    const parts = /set train\.accumulate (\d)/.exec(message)?.[1];
+    const result = await run("short of memory", { config: limited(`train.accumulate=${parts}`) });
+    expect(result.steps).toBe(2);
+    expect(memoryStats().bound).toBe(Number.POSITIVE_INFINITY);
   }, 30_000);
 
   it("exports the best weights with everything grading needs", async () => {

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { ProcessPlace } from "@renograde/torch";
+import { type ProcessPlace, setMemoryBound } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
 import { RunView } from "../run-page/run-view.js";
 import { packageVersion } from "../version.js";
 import { hasCheckpoint, type RunState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
+import { boundMemory } from "./memory.js";
 import { openRun } from "./open-run.js";
 import { Run } from "./run.js";
 import { runPaths } from "./run-folder.js";
@@ -50,7 +51,7 @@ export interface TrainResult {
  * @throws InterruptedError when the signal is aborted (a checkpoint is written first)
  * @throws DataError when the data are unusable, or the loss is no longer finite
  * @throws UsageError when `runDir` holds a run and `resume` is false, or the options do not fit it
- * @throws EngineError when another process of the run was lost; the last checkpoint is good
+ * @throws EngineError when memory is not enough (the message names the batch that fits), or when another process of the run was lost; the last checkpoint is good
  * @throws MissingDependencyError without libtorch
  */
 export async function train(asked: TrainOptions): Promise<TrainResult> {
@@ -64,6 +65,7 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
   const resumed = options.resume === true && hasCheckpoint(paths.last);
   const open = await openRun(options, resumed);
   try {
+    boundMemory(options.config, options.place);
     const run = new Run(options, open, view);
     if (resumed) await run.resume();
     open.team?.checkSame({
@@ -94,6 +96,7 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
     await view.end(error).catch(() => undefined);
     throw error;
   } finally {
+    setMemoryBound(null);
     open.team?.leave();
     open.engine.dispose();
     await open.pool.close();

@@ -51,6 +51,14 @@ export const train = z
       .max(1024)
       .default(1)
       .describe("parts a batch is computed in to save memory; batch-norm statistics are per part (§8)"),
+    memoryLimitGiB: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe(
+        "main memory that tensors may take, GiB; null = what is free at the start, a share of it for each of --processes",
+      ),
     bnGroup: z
       .int()
       .min(0)
