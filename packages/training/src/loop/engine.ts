@@ -70,7 +70,8 @@ export interface TrainingEngine {
    */
   predict(batch: Batch, count: number): Float32Array;
   /**
-   * Forward and backward pass of the first patches of a batch that leaves everything as it was.
+   * Forward and backward pass of the first patches of a batch that leaves everything as it was, and as much memory
+   * taken beside it as the optimiser has or will have.
    *
    * @returns bytes of main memory it took at its peak beside what tensors held before
    * @throws OutOfMemoryError when they do not fit
@@ -225,9 +226,15 @@ export function createEngine(
       adam.zeroGrad();
       const held = memoryStats().allocated;
       resetPeakMemory();
+      const take = (bytes: number) => op("empty.memory_format", [[bytes]], { dtype: "uint8", device });
       try {
         freeze(plan.freeze);
-        accumulate(batch, 0, patches, 1, plan);
+        tidy(() => {
+          take(adam.momentsToCome());
+          accumulate(batch, 0, patches, 1, plan);
+          // Adam's step: one array per gradient.
+          for (const value of store.trained().values()) take(4 * value.size);
+        });
         return memoryStats().peak - held;
       } finally {
         adam.zeroGrad();

@@ -119,7 +119,7 @@ function measureNeed({ engine, batch, plan }: Pick<Shortage, "engine" | "batch" 
   const one = engine.rehearse(batch, 1, plan);
   const two = engine.rehearse(batch, 2, plan);
   const perPatch = Math.max(two - one, 1);
-  return { perPatch, fixed: Math.max(0, one - perPatch) + memoryStats().allocated + engine.momentsToCome() };
+  return { perPatch, fixed: Math.max(0, one - perPatch) + memoryStats().allocated };
 }
 
 /**
