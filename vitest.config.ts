@@ -1,5 +1,32 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Test files that take longest. They start first, so that none of them runs alone at the end. */
+const LONG = [
+  "tests/reproduction/direction",
+  "tests/cli/interrupt",
+  "packages/training/src/loop/train",
+  "tests/distributed/train",
+  "tests/export/agreement",
+  "tests/cli/reproduce",
+  "tests/cli/train",
+  "tests/reproduction/mask-rcnn",
+  "packages/grading/src/node/tune-model",
+  "packages/grading/src/node/onnx-lanes",
+  "tests/examples",
+  "tests/gradients/layers",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = LONG.findIndex((name) => moduleId.endsWith(`${name}.test.ts`));
+      return at < 0 ? LONG.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
 
 /** Packages resolve to their sources (condition "source"), so tests never run against a stale build. */
 export default defineConfig({
@@ -8,6 +35,9 @@ export default defineConfig({
   test: {
     // By default one processor is left idle.
     maxWorkers: availableParallelism(),
+    // The files of a worker share its process and modules; loading them anew for each file takes a minute in all.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     include: ["packages/*/src/**/*.test.ts", "tests/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
