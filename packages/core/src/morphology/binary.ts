@@ -4,42 +4,48 @@
  * @module
  */
 import type { BinaryMap } from "../raster.js";
+import { findRoot, joinRoots } from "./framed.js";
 import { Workspace } from "./workspace.js";
 
 /**
  * Fills holes: background components, 4-connected, that do not touch the image edge become foreground
- * (`scipy.ndimage.binary_fill_holes`).
+ * (`scipy.ndimage.binary_fill_holes`). Background is joined run by run; what reaches the edge has root 0.
  */
-export function fillHoles(mask: BinaryMap): BinaryMap {
-  const { width, height } = mask;
-  const stride = width + 2;
-  const size = stride * (height + 2);
-  // 0 = background not reached, 1 = foreground, 2 = reached; the frame is background outside.
-  const state = new Uint8Array(size);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (mask.data[y * width + x] !== 0) state[(y + 1) * stride + x + 1] = 1;
+export function fillHoles(mask: BinaryMap, workspace = new Workspace()): BinaryMap {
+  const { width, height, data: source } = mask;
+  const capacity = height * ((width + 1) >> 1) + 1;
+  const starts = workspace.int32("holes.starts", capacity);
+  const ends = workspace.int32("holes.ends", capacity);
+  const parents = workspace.int32("holes.parents", capacity);
+  parents[0] = 0;
+  let last = 0;
+  // The first run of the row above that ends behind the current one.
+  let above = 1;
+  for (let y = 0, p = 0; y < height; y++) {
+    const rowStart = p;
+    const rowEnd = p + width;
+    const aboveEnd = last + 1;
+    while (p < rowEnd) {
+      if (source[p] !== 0) {
+        p++;
+        continue;
+      }
+      const start = p;
+      do p++;
+      while (p < rowEnd && source[p] === 0);
+      const run = ++last;
+      starts[run] = start;
+      ends[run] = p;
+      const outside = start === rowStart || p === rowEnd || y === 0 || y === height - 1;
+      parents[run] = outside ? 0 : run;
+      while (above < aboveEnd && ends[above]! + width <= start) above++;
+      for (let k = above; k < aboveEnd && starts[k]! + width < p; k++) joinRoots(parents, k, run);
     }
+    above = aboveEnd;
   }
-  const stack = new Int32Array(size);
-  let depth = 0;
-  const visit = (q: number): void => {
-    if (q < 0 || q >= size || state[q] !== 0) return;
-    state[q] = 2;
-    stack[depth++] = q;
-  };
-  visit(0);
-  while (depth > 0) {
-    const p = stack[--depth]!;
-    // Left of column 0 is the frame's last column of the row above: frame too, so wrapping is harmless.
-    visit(p - 1);
-    visit(p + 1);
-    visit(p - stride);
-    visit(p + stride);
-  }
-  const data = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) data[y * width + x] = state[(y + 1) * stride + x + 1] === 2 ? 0 : 1;
+  const data = new Uint8Array(width * height).fill(1);
+  for (let run = 1; run <= last; run++) {
+    if (findRoot(parents, run) === 0) data.fill(0, starts[run]!, ends[run]!);
   }
   return { width, height, data };
 }
@@ -77,34 +83,44 @@ export function dilateCross(mask: BinaryMap, times = 1): BinaryMap {
  */
 export function openByEllipse(mask: BinaryMap, workspace = new Workspace()): BinaryMap {
   const { width, height } = mask;
-  const data = new Uint8Array(width * height);
-  for (let p = 0; p < data.length; p++) data[p] = mask.data[p] === 0 ? 0 : 1;
-  // Dilation is the erosion of the complement.
-  for (let round = 0; round < 2; round++) {
-    erodeByEllipse(data, width, height, workspace);
-    for (let p = 0; p < data.length; p++) data[p] = 1 - data[p]!;
-  }
-  return { width, height, data };
-}
-
-/** Erodes by the 5×5 ellipse in place; outside the image is foreground. */
-function erodeByEllipse(data: Uint8Array, width: number, height: number, workspace: Workspace): void {
   const stride = width + 4;
-  const padded = workspace.uint8("ellipse.padded", stride * (height + 4)).fill(1);
-  const rows = workspace.uint8("ellipse.rows", stride * (height + 4)).fill(1);
-  for (let y = 0; y < height; y++)
-    padded.set(data.subarray(y * width, (y + 1) * width), (y + 2) * stride + 2);
+  const size = stride * (height + 4);
+  const padded = workspace.uint8("ellipse.padded", size).fill(1);
+  const rows = workspace.uint8("ellipse.rows", size).fill(0);
+  rows.fill(1, stride, 2 * stride).fill(1, (height + 2) * stride, (height + 3) * stride);
+  // Middles of five foreground pixels of a row.
+  const middles = workspace.int32("ellipse.middles", width * height);
+  let count = 0;
+  for (let y = 0; y < height; y++) {
+    const start = (y + 2) * stride;
+    padded.set(mask.data.subarray(y * width, (y + 1) * width), start + 2);
+    let run = 0;
+    for (let p = start; p < start + stride; p++) {
+      run = padded[p] === 0 ? 0 : run + 1;
+      if (run < 5) continue;
+      rows[p - 2] = 1;
+      middles[count++] = p - 2;
+    }
+  }
+  const opened = workspace.uint8("ellipse.opened", size).fill(0);
+  for (let i = 0; i < count; i++) {
+    const p = middles[i]!;
+    const up = p - stride;
+    const down = p + stride;
+    if (rows[up] === 0 || rows[down] === 0) continue;
+    if (padded[up - stride] === 0 || padded[down + stride] === 0) continue;
+    opened[up - stride] = 1;
+    for (let x = -2; x <= 2; x++) {
+      opened[up + x] = 1;
+      opened[p + x] = 1;
+      opened[down + x] = 1;
+    }
+    opened[down + stride] = 1;
+  }
+  const data = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {
     const start = (y + 2) * stride + 2;
-    for (let p = start; p < start + width; p++) {
-      rows[p] = padded[p - 2]! & padded[p - 1]! & padded[p]! & padded[p + 1]! & padded[p + 2]!;
-    }
+    data.set(opened.subarray(start, start + width), y * width);
   }
-  for (let y = 0, i = 0; y < height; y++) {
-    let p = (y + 2) * stride + 2;
-    for (const end = i + width; i < end; i++, p++) {
-      const middle = rows[p - stride]! & rows[p]! & rows[p + stride]!;
-      data[i] = middle & padded[p - 2 * stride]! & padded[p + 2 * stride]!;
-    }
-  }
+  return { width, height, data };
 }

@@ -1,12 +1,51 @@
 /**
- * The part of a flood that belongs to one component of the mask: which ties matter in it, and how it ends. Bytes
- * only. Internal to the flood.
+ * The part of a flood that belongs to one component of the mask: which ties matter in it, and how it ends. Internal to
+ * the flood.
  *
  * @module
  */
 import { type FloodField, Role } from "./flood-heap.js";
 
-/** Assigns roles; remembers the labels seen per value. */
+/** Whether a marker pixel has no neighbour to reach. */
+function isEnclosed(labels: Int32Array, stride: number, p: number): boolean {
+  return labels[p - stride] !== 0 && labels[p - 1] !== 0 && labels[p + 1] !== 0 && labels[p + stride] !== 0;
+}
+
+/** Whether two marker pixels with neighbours to reach tie, of one value and different labels. */
+export function hasTies(
+  { labels, stride }: FloodField,
+  relief: Float64Array,
+  sources: Int32Array,
+  from: number,
+  to: number,
+): boolean {
+  const seen = new Map<number, number>();
+  for (let i = from; i < to; i++) {
+    const p = sources[i]!;
+    if (isEnclosed(labels, stride, p)) continue;
+    const label = seen.get(relief[p]!);
+    if (label === undefined) seen.set(relief[p]!, labels[p]!);
+    else if (label !== labels[p]) return true;
+  }
+  return false;
+}
+
+/** Moves the marker pixels with neighbours to reach to the front, keeping their order; returns where they end. */
+export function dropEnclosed(
+  { labels, stride }: FloodField,
+  sources: Int32Array,
+  from: number,
+  to: number,
+): number {
+  let end = from;
+  for (let i = from; i < to; i++) {
+    const p = sources[i]!;
+    if (!isEnclosed(labels, stride, p)) sources[end++] = p;
+  }
+  return end;
+}
+
+/** Assigns roles; remembers the labels seen per value. Bytes only. */
 export class RoleTable {
   readonly #labels = new Int32Array(256);
   /** Number of the call in which a value was last seen, and was last seen with a second label. */
@@ -30,12 +69,7 @@ export class RoleTable {
     let tied = false;
     for (let i = from; i < to; i++) {
       const p = sources[i]!;
-      if (
-        labels[p - stride] !== 0 &&
-        labels[p - 1] !== 0 &&
-        labels[p + 1] !== 0 &&
-        labels[p + stride] !== 0
-      ) {
+      if (isEnclosed(labels, stride, p)) {
         roles[p] = Role.idle;
         continue;
       }
@@ -61,7 +95,9 @@ export class RoleTable {
   }
 }
 
-/** First-in-first-out lists of pixels, one per value, which give the order by value and age without a heap. */
+/**
+ * First-in-first-out lists of pixels, one per value, which give the order by value and age without a heap. Bytes only.
+ */
 export class FloodLists {
   readonly #next: Int32Array;
   /** First pixel of each component's list of reached pixels; 0, a position of the frame, ends a list. */

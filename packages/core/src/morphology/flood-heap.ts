@@ -17,8 +17,8 @@ export const Role = {
 
 /** What is flooded, framed. */
 export interface FloodField {
-  /** Integers at the mask's pixels; replaced by the value a pixel is queued with. */
-  readonly relief: Uint8Array | Int32Array;
+  /** Values at the mask's pixels; replaced by the value a pixel is queued with. */
+  readonly relief: Uint8Array | Float64Array;
   /** Labels of the pixels reached, 0 for those to come, −1 outside the mask. */
   readonly labels: Int32Array;
   readonly stride: number;

@@ -14,16 +14,17 @@
  * So ties count only between marker pixels of one component and one value that carry different labels and have a
  * neighbour to reach: the contested ones (flood-heap.ts). The heap runs until the last of those has left, usually
  * when the markers are worked off. Then each component is finished by itself; one with a single label just takes it.
- * Values that are not bytes stay in the heap to the end.
+ * Values that are not bytes hardly ever tie: where none does, each component has a heap of its own, elsewhere one heap
+ * runs to the end.
  *
  * @module
  */
 import { ShapeError } from "../errors.js";
 import type { WatershedTies } from "../post-options.js";
-import { FloodLists, RoleTable } from "./flood-component.js";
+import { dropEnclosed, FloodLists, hasTies, RoleTable } from "./flood-component.js";
 import { type FloodField, Role, runHeap } from "./flood-heap.js";
 import { labelPixels } from "./framed.js";
-import { BYTE_HEAP_AGES, ByteHeap, WideHeap } from "./tie-heaps.js";
+import { BYTE_HEAP_AGES, ByteHeap, type TieHeap, WideHeap } from "./tie-heaps.js";
 import type { Workspace } from "./workspace.js";
 
 const MAX_PIXELS = 2 ** 26;
@@ -34,14 +35,14 @@ const SEVERAL = -1;
 /**
  * Floods framed labels in place.
  *
- * @param relief - framed, integers 0…2^26 at the listed pixels; consumed
+ * @param relief - framed, no NaN at the listed pixels; consumed
  * @param labels - framed: marker ids and 0 inside the mask, −1 outside
  * @param pixels - the mask's pixels in raster order
  * @param sources - the marker pixels in raster order
  * @throws ShapeError when the mask has more than 2^26 pixels
  */
 export function flood(
-  relief: Uint8Array | Int32Array,
+  relief: Uint8Array | Float64Array,
   labels: Int32Array,
   stride: number,
   pixels: Int32Array,
@@ -65,41 +66,94 @@ export function flood(
   const fill = starts.slice();
   for (let i = 0; i < sourceCount; i++) grouped[fill[components[sources[i]!]!]!++] = sources[i]!;
 
+  const common = new Int32Array(n + 1);
+  for (let c = 1; c <= n; c++) common[c] = commonLabel(labels, grouped, starts[c]!, starts[c + 1]!);
+
   const roles = workspace.uint8("flood.roles", labels.length);
   const field: FloodField = { relief, labels, stride, roles, rising: ties === "skimage-0.25.2" };
-  if (!(relief instanceof Uint8Array)) for (let i = 0; i < sourceCount; i++) roles[sources[i]!] = Role.active;
-  const table = new RoleTable();
-  const common = new Int32Array(n + 1);
-  const contested = new Float64Array(n + 1);
-  let allContested = 0;
-  for (let c = 1; c <= n; c++) {
-    const [from, to] = [starts[c]!, starts[c + 1]!];
-    common[c] = commonLabel(labels, grouped, from, to);
-    if (relief instanceof Uint8Array) contested[c] = table.assign(field, relief, grouped, from, to);
-    else if (common[c] === SEVERAL) contested[c] = Infinity;
-    allContested += contested[c]!;
-  }
-
+  const parts: FloodParts = { components, starts, common, sources, sourceCount, grouped };
   const narrow = relief instanceof Uint8Array && count < BYTE_HEAP_AGES;
   const heap = narrow ? new ByteHeap(count, workspace) : new WideHeap(count, workspace);
   const reached = workspace.int32("flood.reached", count + 1);
-  const lists = new FloodLists(workspace.int32("flood.next", labels.length), n);
-  if (ties !== "component" && allContested > 0) {
-    const age = runHeap(field, sources, 0, sourceCount, allContested, heap, reached);
-    lists.group(reached, age, components);
-  }
-  for (let c = 1; c <= n; c++) {
-    if (common[c] !== SEVERAL) continue;
-    const [from, to] = [starts[c]!, starts[c + 1]!];
-    if (ties === "component" && contested[c]! > 0) {
-      const age = runHeap(field, grouped, from, to, contested[c]!, heap, reached);
-      lists.group(reached, age, components);
-    }
-    if (relief instanceof Uint8Array) lists.finish(field, grouped, from, to, c);
+  if (relief instanceof Uint8Array) {
+    const lists = new FloodLists(workspace.int32("flood.next", labels.length), n);
+    floodBytes(field, relief, parts, ties === "component", heap, reached, lists);
+  } else {
+    floodFloats(field, relief, parts, ties === "component", heap, reached);
   }
   for (let i = 0; i < count; i++) {
     const label = common[components[pixels[i]!]!]!;
     if (label > 0) labels[pixels[i]!] = label;
+  }
+}
+
+/** The components 1…n of the mask and their marker pixels. */
+interface FloodParts {
+  /** Framed. */
+  readonly components: Int32Array;
+  /** Component c has the entries `starts[c]` … `starts[c + 1] − 1` of {@link grouped}. */
+  readonly starts: Int32Array;
+  /** The label of all marker pixels of a component, or {@link SEVERAL}, or 0. */
+  readonly common: Int32Array;
+  /** Marker pixels in raster order, and by component. */
+  readonly sources: Int32Array;
+  readonly sourceCount: number;
+  readonly grouped: Int32Array;
+}
+
+function floodBytes(
+  field: FloodField,
+  relief: Uint8Array,
+  { components, starts, common, sources, sourceCount, grouped }: FloodParts,
+  apart: boolean,
+  heap: TieHeap,
+  reached: Int32Array,
+  lists: FloodLists,
+): void {
+  const table = new RoleTable();
+  const contested = new Float64Array(common.length);
+  let allContested = 0;
+  for (let c = 1; c < common.length; c++) {
+    contested[c] = table.assign(field, relief, grouped, starts[c]!, starts[c + 1]!);
+    allContested += contested[c]!;
+  }
+  if (!apart && allContested > 0) {
+    const age = runHeap(field, sources, 0, sourceCount, allContested, heap, reached);
+    lists.group(reached, age, components);
+  }
+  for (let c = 1; c < common.length; c++) {
+    if (common[c] !== SEVERAL) continue;
+    const [from, to] = [starts[c]!, starts[c + 1]!];
+    if (apart && contested[c]! > 0) {
+      const age = runHeap(field, grouped, from, to, contested[c]!, heap, reached);
+      lists.group(reached, age, components);
+    }
+    lists.finish(field, grouped, from, to, c);
+  }
+}
+
+function floodFloats(
+  field: FloodField,
+  relief: Float64Array,
+  { starts, common, sources, sourceCount, grouped }: FloodParts,
+  apart: boolean,
+  heap: TieHeap,
+  reached: Int32Array,
+): void {
+  for (let i = 0; i < sourceCount; i++) field.roles[sources[i]!] = Role.active;
+  const tied = common.map((label, c) =>
+    label === SEVERAL && hasTies(field, relief, grouped, starts[c]!, starts[c + 1]!) ? 1 : 0,
+  );
+  if (!apart && tied.includes(1)) {
+    runHeap(field, sources, 0, sourceCount, Infinity, heap, reached);
+    return;
+  }
+  for (let c = 1; c < common.length; c++) {
+    if (common[c] !== SEVERAL) continue;
+    const from = starts[c]!;
+    // Without ties the pixels that reach nothing do not matter either.
+    const to = tied[c] === 1 ? starts[c + 1]! : dropEnclosed(field, grouped, from, starts[c + 1]!);
+    runHeap(field, grouped, from, to, Infinity, heap, reached);
   }
 }
 

@@ -21,6 +21,11 @@ export interface FramedLabels {
   count: number;
 }
 
+/** Row y of a framed position. */
+export function rowOf({ stride }: Pick<FramedLabels, "stride">, position: number): number {
+  return Math.floor(position / stride) - 1;
+}
+
 /** Copies a label map into a frame of zeros and lists its pixels that are not 0. */
 export function frameLabels(map: LabelMap, workspace: Workspace): FramedLabels {
   const { width, height, data } = map;

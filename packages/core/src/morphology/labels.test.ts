@@ -141,6 +141,26 @@ describe("binary morphology", () => {
       "01001",
     ]);
   });
+  it("fillHoles fills the background parts that stay off the edge", () => {
+    let filled = 0;
+    fc.assert(
+      fc.property(smallMask, (mask) => {
+        const { width, height } = mask;
+        const inverse = { width, height, data: mask.data.map((value) => (value === 0 ? 1 : 0)) };
+        const parts = labelComponents(inverse, 4).data;
+        const open = new Set<number>();
+        for (let p = 0; p < parts.length; p++) {
+          const [x, y] = [p % width, Math.floor(p / width)];
+          if (x === 0 || y === 0 || x === width - 1 || y === height - 1) open.add(parts[p]!);
+        }
+        const expected = mask.data.map((value, p) => (value !== 0 || !open.has(parts[p]!) ? 1 : 0));
+        expect(fillHoles(mask).data).toEqual(expected);
+        for (const [p, value] of expected.entries()) if (value !== mask.data[p]) filled++;
+      }),
+      { seed: 20215, numRuns: 200 },
+    );
+    expect(filled).toBeGreaterThan(100);
+  });
   it("dilateCross grows a diamond", () => {
     expect(show(dilateCross(maskOf(digits("00000", "00000", "00100")), 2))).toEqual([
       "00100",

@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { DataError } from "../errors.js";
 import type { PostOptions } from "../post-options.js";
-import { assertSameSize, type FloatMap } from "../raster.js";
+import { assertSameSize, type BinaryMap, type FloatMap } from "../raster.js";
 import { fillHoles, openByEllipse } from "./binary.js";
 import { dropSmall } from "./clean-labels.js";
-import { type FramedLabels, labelPixels, unframeLabels } from "./framed.js";
+import { flood } from "./flood.js";
+import { type FramedLabels, labelPixels, rowOf, unframeLabels } from "./framed.js";
 import type { LabelledMap } from "./label-components.js";
-import { filterColumns, filterRows, type PairedKernel } from "./separable.js";
-import { watershed } from "./watershed.js";
+import { slopesAt } from "./offset-slopes.js";
+import { mirrored } from "./separable.js";
 import { Workspace } from "./workspace.js";
 
 /** The options of {@link PostOptions} that the method reads. */
@@ -33,25 +33,6 @@ const NUCLEUS = 0.5;
 /** Edge strength from here on separates markers (step 6). */
 const EDGE = 0.4;
 
-const binomial = (n: number, k: number): number => (k === 0 ? 1 : (binomial(n, k - 1) * (n - k + 1)) / k);
-const fromOneTo = (n: number, value: (k: number) => number): number[] =>
-  Array.from({ length: n }, (_, i) => value(i + 1));
-
-/** Sobel's smoothing of 21 taps: C(20, k). */
-const SMOOTH: PairedKernel = {
-  centre: binomial(20, 10),
-  pairs: fromOneTo(10, (k) => binomial(20, 10 + k)),
-  sign: 1,
-};
-/** Sobel's derivative of 21 taps: C(19, k) convolved with [−1, 1]. */
-const SLOPE: PairedKernel = {
-  centre: 0,
-  pairs: fromOneTo(10, (k) => binomial(19, 9 + k) - (k < 10 ? binomial(19, 10 + k) : 0)),
-  sign: -1,
-};
-/** [1 2 1]/4. */
-const GAUSS: PairedKernel = { centre: 0.5, pairs: [0.25], sign: 1 };
-
 /**
  * Finds instances, steps 1 to 7 of spec/postprocessing.md §7. Outside the image the opening sees neither foreground
  * nor background, as OpenCV's does.
@@ -69,126 +50,117 @@ export function segmentByOffsets(
   assertSameSize("nucleus map", nucleus, "horizontal offsets", offsetX);
   assertSameSize("nucleus map", nucleus, "vertical offsets", offsetY);
   const { width, height } = nucleus;
-  const size = width * height;
-  const blob = workspace.uint8("hover.blob", size);
-  for (let p = 0; p < size; p++) blob[p] = nucleus.data[p]! >= NUCLEUS ? 1 : 0;
-  const blobs = labelMask(blob, width, height, options.minArea, workspace);
-  blob.fill(0);
-  forEachLabelled(blobs, (p) => {
-    blob[p] = 1;
-  });
-
-  const strength = edgeStrength(offsetX, offsetY, workspace); // steps 2 to 4
-  const relief = workspace.float64("hover.relief", size);
-  const marked = workspace.uint8("hover.marked", size);
-  for (let p = 0; p < size; p++) {
-    const inside = blob[p] === 1;
-    relief[p] = inside ? 1 - strength[p]! : 0;
-    marked[p] = inside && strength[p]! < EDGE ? 1 : 0;
+  const blob = frameEmpty("blob", width, height, workspace);
+  for (let y = 0, i = 0; y < height; y++) {
+    let p = (y + 1) * blob.stride + 1;
+    for (const end = i + width; i < end; i++, p++) {
+      if (nucleus.data[i]! >= NUCLEUS) blob.pixels[blob.count++] = p;
+    }
   }
-  const blurred = strength; // the strengths are used up
-  filterRows(relief, relief, width, height, GAUSS, workspace);
-  filterColumns(relief, blurred, width, height, GAUSS);
-  for (let p = 0; p < size; p++) blurred[p] = -blurred[p]!;
+  labelListed(blob, options.minArea, workspace);
+  keepLabelled(blob);
+  const strength = edgeStrength(offsetX, offsetY, blob, workspace); // steps 2 to 4
+  const relief = blurredRelief(strength, blob, workspace);
 
-  const opened = openByEllipse(fillHoles({ width, height, data: marked }), workspace);
-  const markers = labelMask(opened.data, width, height, options.minArea, workspace);
-  const map = { width, height, data: blob };
-  const labels = watershed(
-    { width, height, data: blurred },
-    unframeLabels(markers.framed),
-    map,
-    options.watershedTies,
-    workspace,
-  );
-  return { ...labels, count: markers.count };
+  const { stride, labels, pixels, count } = blob;
+  const marked = workspace.uint8("hover.marked", width * height).fill(0);
+  for (let i = 0; i < count; i++) {
+    const p = pixels[i]!;
+    if (strength[i]! < EDGE) marked[p - stride - 1 - 2 * rowOf(blob, p)] = 1;
+  }
+  const opened = openByEllipse(fillHoles({ width, height, data: marked }, workspace), workspace);
+  const markers = frameEmpty("markers", width, height, workspace);
+  listPixels(opened, markers);
+  const markerCount = labelListed(markers, options.minArea, workspace);
+
+  // Step 7: holes filled above may lie outside the blob, where no marker counts.
+  const sources = workspace.int32("hover.sources", count);
+  let sourceCount = 0;
+  const found = markers.labels;
+  for (let i = 0; i < count; i++) if (found[pixels[i]!]! > 0) sources[sourceCount++] = pixels[i]!;
+  labels.fill(-1);
+  for (let i = 0; i < count; i++) labels[pixels[i]!] = Math.max(0, found[pixels[i]!]!);
+  flood(relief, labels, stride, pixels, count, sources, sourceCount, options.watershedTies, workspace);
+  return { ...unframeLabels(blob), count: markerCount };
 }
 
-/** Components of a mask. */
-interface LabelledMask {
-  readonly framed: FramedLabels;
-  readonly count: number;
-}
-
-/** Labels a mask, 4-connected, without components of fewer than `minArea` pixels. */
-function labelMask(
-  mask: Uint8Array,
-  width: number,
-  height: number,
-  minArea: number,
-  workspace: Workspace,
-): LabelledMask {
+/** Lends labels 0 and an empty list. */
+function frameEmpty(name: string, width: number, height: number, workspace: Workspace): FramedLabels {
   const stride = width + 2;
-  const labels = workspace.int32("hover.labels", stride * (height + 2)).fill(0);
-  const pixels = workspace.int32("hover.pixels", width * height);
+  const labels = workspace.int32(`hover.${name}.labels`, stride * (height + 2)).fill(0);
+  const pixels = workspace.int32(`hover.${name}.pixels`, width * height);
+  return { width, height, stride, labels, pixels, count: 0 };
+}
+
+/** Lists the pixels of a mask. */
+function listPixels({ width, height, data }: BinaryMap, framed: FramedLabels): void {
+  const { stride, pixels } = framed;
   let count = 0;
   for (let y = 0, i = 0; y < height; y++) {
     let p = (y + 1) * stride + 1;
-    for (const end = i + width; i < end; i++, p++) if (mask[i] !== 0) pixels[count++] = p;
+    for (const end = i + width; i < end; i++, p++) if (data[i] !== 0) pixels[count++] = p;
   }
-  const framed: FramedLabels = { width, height, stride, labels, pixels, count };
-  const last = labelPixels(pixels, count, stride, 4, labels, workspace);
-  return { framed, count: dropSmall(framed, last, minArea - 1, workspace) };
+  framed.count = count;
 }
 
-/** Calls back with the unframed position of every pixel that has a label. */
-function forEachLabelled({ framed }: LabelledMask, use: (position: number) => void): void {
-  const { width, stride, labels, pixels, count } = framed;
+/** Labels the listed pixels, 4-connected; components of fewer than `minArea` get 0. Returns how many there are. */
+function labelListed(framed: FramedLabels, minArea: number, workspace: Workspace): number {
+  const { stride, labels, pixels, count } = framed;
+  const last = labelPixels(pixels, count, stride, 4, labels, workspace);
+  return dropSmall(framed, last, minArea - 1, workspace);
+}
+
+/** Takes pixels without a label off the list. */
+function keepLabelled(framed: FramedLabels): void {
+  const { labels, pixels } = framed;
+  let kept = 0;
+  for (let i = 0; i < framed.count; i++) if (labels[pixels[i]!]! > 0) pixels[kept++] = pixels[i]!;
+  framed.count = kept;
+}
+
+/** The larger of both maps' edge strengths, 0…1, at each listed pixel: 1 minus the slope, scaled over the image. */
+function edgeStrength(
+  offsetX: FloatMap,
+  offsetY: FloatMap,
+  listed: FramedLabels,
+  workspace: Workspace,
+): Float64Array {
+  const horizontal = workspace.float64("hover.horizontal", listed.count);
+  const vertical = workspace.float64("hover.vertical", listed.count);
+  slopesAt(offsetX, "horizontal", listed, horizontal, workspace);
+  slopesAt(offsetY, "vertical", listed, vertical, workspace);
+  for (let i = 0; i < listed.count; i++) {
+    horizontal[i] = Math.max(1 - horizontal[i]!, 1 - vertical[i]!);
+  }
+  return horizontal;
+}
+
+/** Step 5 at the listed pixels, framed: 1 minus the strength, 0 elsewhere, blurred by [1 2 1]/4 both ways, negative. */
+function blurredRelief(strength: Float64Array, listed: FramedLabels, workspace: Workspace): Float64Array {
+  const { width, height, stride, pixels, count } = listed;
+  const plain = workspace.float64("hover.plain", stride * (height + 2)).fill(0);
+  for (let i = 0; i < count; i++) plain[pixels[i]!] = 1 - strength[i]!;
+  const [left, right] = [mirrored(-1, width), mirrored(width, width)];
+  for (let start = stride + 1; start < (height + 1) * stride; start += stride) {
+    plain[start - 1] = plain[start + left]!;
+    plain[start + width] = plain[start + right]!;
+  }
+  const copyRow = (from: number, to: number): void => {
+    const start = (mirrored(from, height) + 1) * stride;
+    plain.copyWithin((to + 1) * stride, start, start + stride);
+  };
+  copyRow(-1, -1);
+  copyRow(height, height);
+  const blurred = workspace.float64("hover.blurred", plain.length);
   for (let i = 0; i < count; i++) {
     const p = pixels[i]!;
-    if (labels[p]! > 0) use((Math.floor(p / stride) - 1) * width + (p % stride) - 1);
+    const sides = blurRow(plain, p + stride) + blurRow(plain, p - stride);
+    blurred[p] = -(blurRow(plain, p) * 0.5 + sides * 0.25);
   }
+  return blurred;
 }
 
-/** The larger of both maps' edge strengths, 0…1: 1 minus the slope, scaled over the image (steps 2 to 4). */
-function edgeStrength(offsetX: FloatMap, offsetY: FloatMap, workspace: Workspace): Float64Array {
-  const { width, height } = offsetX;
-  const size = width * height;
-  const first = workspace.float64("hover.strength", size);
-  const second = workspace.float64("hover.second", size);
-  const between = workspace.float64("hover.between", size);
-  normalise(offsetX, "horizontal", between);
-  filterRows(between, between, width, height, SLOPE, workspace);
-  filterColumns(between, first, width, height, SMOOTH);
-  normalise(offsetY, "vertical", second);
-  filterColumns(second, between, width, height, SLOPE);
-  filterRows(between, second, width, height, SMOOTH, workspace);
-  stretch(first, size);
-  stretch(second, size);
-  for (let p = 0; p < size; p++) {
-    first[p] = Math.max(1 - first[p]!, 1 - second[p]!);
-  }
-  return first;
-}
-
-/** Stretches a map to 0…1 in float32; a constant map becomes 0. @throws DataError when a value is not finite */
-function normalise({ width, data }: FloatMap, name: string, target: Float64Array): void {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let p = 0; p < data.length; p++) {
-    const value = data[p]!;
-    if (!Number.isFinite(value)) {
-      throw new DataError(
-        `${name} offsets hold ${value} at pixel (${p % width}, ${Math.floor(p / width)}); the network or its input is broken`,
-      );
-    }
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const range = Math.fround(high - low);
-  for (let p = 0; p < data.length; p++) {
-    target[p] = range > 0 ? Math.fround(Math.fround(data[p]! - low) / range) : 0;
-  }
-}
-
-/** Stretches values to 0…1 in place; constant ones become 0. */
-function stretch(values: Float64Array, size: number): void {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let p = 0; p < size; p++) {
-    if (values[p]! < low) low = values[p]!;
-    if (values[p]! > high) high = values[p]!;
-  }
-  const range = high - low;
-  for (let p = 0; p < size; p++) values[p] = range > 0 ? (values[p]! - low) / range : 0;
+/** [1 2 1]/4 along a row. */
+function blurRow(values: Float64Array, p: number): number {
+  return values[p]! * 0.5 + (values[p + 1]! + values[p - 1]!) * 0.25;
 }

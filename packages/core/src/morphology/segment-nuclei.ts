@@ -161,13 +161,15 @@ export function checkMaps(maps: NetworkMaps, scheme: ClassScheme, method: Instan
 
 /** Throws {@link DataError} when the channel holds NaN. */
 export function rejectNaN(maps: NetworkMaps, channel: number): void {
-  const { width, height, data } = maps;
-  const start = channel * width * height;
-  for (let p = 0; p < width * height; p++) {
-    if (Number.isNaN(data[start + p])) {
-      throw new DataError(
-        `maps hold NaN in channel ${channel} at pixel (${p % width}, ${Math.floor(p / width)}); the network or its input is broken`,
-      );
-    }
-  }
+  const { width, height } = maps;
+  const plane = maps.data.subarray(channel * width * height, (channel + 1) * width * height);
+  // Not a number exactly when one of the values is infinite or NaN.
+  let zero = 0;
+  for (let p = 0; p < plane.length; p++) zero += plane[p]! * 0;
+  if (zero === 0) return;
+  const p = plane.findIndex((value) => Number.isNaN(value));
+  if (p < 0) return;
+  throw new DataError(
+    `maps hold NaN in channel ${channel} at pixel (${p % width}, ${Math.floor(p / width)}); the network or its input is broken`,
+  );
 }

@@ -93,20 +93,18 @@ export class ByteHeap implements TieHeap {
   }
 }
 
-/** Keys of the wide heap are value · 2^27 + age in a float64. */
-const AGES = 2 ** 27;
-
-/** Values 0…2^26 and ages below 2^27. */
+/** Any values but NaN, and ages below 2^31. */
 export class WideHeap implements TieHeap {
-  readonly #keys: Float64Array;
-  readonly #pixels: Int32Array;
+  readonly #values: Float64Array;
+  /** Age and pixel of item i at 2i and 2i + 1. */
+  readonly #items: Int32Array;
   size = 0;
   value = 0;
   age = 0;
 
   constructor(capacity: number, workspace: Workspace) {
-    this.#keys = workspace.float64("heap.keys", capacity);
-    this.#pixels = workspace.int32("heap.pixels", capacity);
+    this.#values = workspace.float64("heap.values", capacity);
+    this.#items = workspace.int32("heap.items", 2 * capacity);
   }
 
   clear(): void {
@@ -114,40 +112,51 @@ export class WideHeap implements TieHeap {
   }
 
   push(value: number, age: number, pixel: number): void {
-    const keys = this.#keys;
-    const pixels = this.#pixels;
-    const key = value * AGES + age;
+    const values = this.#values;
+    const items = this.#items;
     let at = this.size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (key >= keys[parent]!) break;
-      keys[at] = keys[parent]!;
-      pixels[at] = pixels[parent]!;
+      const above = values[parent]!;
+      if (above < value || (above === value && items[2 * parent]! <= age)) break;
+      values[at] = above;
+      items[2 * at] = items[2 * parent]!;
+      items[2 * at + 1] = items[2 * parent + 1]!;
       at = parent;
     }
-    keys[at] = key;
-    pixels[at] = pixel;
+    values[at] = value;
+    items[2 * at] = age;
+    items[2 * at + 1] = pixel;
   }
 
   pop(): number {
-    const keys = this.#keys;
-    const pixels = this.#pixels;
-    const first = keys[0]!;
-    const pixel = pixels[0]!;
+    const values = this.#values;
+    const items = this.#items;
+    this.value = values[0]!;
+    this.age = items[0]!;
+    const pixel = items[1]!;
     const end = --this.size;
-    const key = keys[end]!;
+    const value = values[end]!;
+    const age = items[2 * end]!;
     let hole = 0;
     for (let child = 1; child < end; child = 2 * hole + 1) {
-      if (child + 1 < end && keys[child + 1]! < keys[child]!) child++;
-      if (keys[child]! >= key) break;
-      keys[hole] = keys[child]!;
-      pixels[hole] = pixels[child]!;
+      let least = values[child]!;
+      if (child + 1 < end) {
+        const right = values[child + 1]!;
+        if (right < least || (right === least && items[2 * child + 2]! < items[2 * child]!)) {
+          child++;
+          least = right;
+        }
+      }
+      if (least > value || (least === value && items[2 * child]! >= age)) break;
+      values[hole] = least;
+      items[2 * hole] = items[2 * child]!;
+      items[2 * hole + 1] = items[2 * child + 1]!;
       hole = child;
     }
-    keys[hole] = key;
-    pixels[hole] = pixels[end]!;
-    this.value = Math.floor(first / AGES);
-    this.age = first - this.value * AGES;
+    values[hole] = value;
+    items[2 * hole] = age;
+    items[2 * hole + 1] = items[2 * end + 1]!;
     return pixel;
   }
 }

@@ -14,7 +14,7 @@ import { Workspace } from "./workspace.js";
  * Floods a relief from markers, lowest values first, 4-connected, without watershed lines
  * (spec/postprocessing.md §3.1; `skimage.segmentation.watershed(relief, markers, mask=mask)`).
  *
- * @param relief - any finite numbers, bytes or floats
+ * @param relief - any numbers but NaN; a `Uint8Array` is flooded fastest
  * @param markers - ids > 0; those outside the mask are ignored
  * @param mask - only its pixels that are not 0 are flooded
  * @param ties - order of equal values: `"skimage-legacy"` is scikit-image 0.14.2 to 0.25.1;
@@ -39,7 +39,10 @@ export function watershed(
   const labels = workspace.int32("watershed.labels", size).fill(-1);
   const pixels = workspace.int32("watershed.pixels", width * height);
   const sources = workspace.int32("watershed.sources", width * height);
-  const values = workspace.float64("watershed.values", size);
+  const values =
+    relief.data instanceof Uint8Array
+      ? workspace.uint8("watershed.bytes", size)
+      : workspace.float64("watershed.values", size);
   let count = 0;
   let sourceCount = 0;
   for (let y = 0, i = 0; y < height; y++) {
@@ -57,39 +60,6 @@ export function watershed(
       if (marker > 0) sources[sourceCount++] = p;
     }
   }
-  const ranks = rankValues(values, pixels, count, workspace);
-  flood(ranks, labels, stride, pixels, count, sources, sourceCount, ties, workspace);
+  flood(values, labels, stride, pixels, count, sources, sourceCount, ties, workspace);
   return unframeLabels({ width, height, stride, labels, pixels, count });
-}
-
-/** The rank of each listed value among the distinct ones, which keeps every comparison; bytes where they do. */
-function rankValues(
-  values: Float64Array,
-  pixels: Int32Array,
-  count: number,
-  workspace: Workspace,
-): Uint8Array | Int32Array {
-  const sorted = workspace.float64("rank.sorted", count);
-  for (let i = 0; i < count; i++) sorted[i] = values[pixels[i]!]! + 0; // −0 becomes 0
-  sorted.sort();
-  let distinct = 0;
-  for (let i = 0; i < count; i++) {
-    if (i === 0 || sorted[i] !== sorted[distinct - 1]) sorted[distinct++] = sorted[i]!;
-  }
-  const size = values.length;
-  const ranks =
-    distinct <= 256 ? workspace.uint8("watershed.ranks", size) : workspace.int32("watershed.ranks", size);
-  for (let i = 0; i < count; i++) {
-    const p = pixels[i]!;
-    const value = values[p]!;
-    let low = 0;
-    let high = distinct - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sorted[middle]! < value) low = middle + 1;
-      else high = middle;
-    }
-    ranks[p] = low;
-  }
-  return ranks;
 }
