@@ -10,12 +10,14 @@ import { describeCommand, type Finished } from "./run.js";
 
 const json = (result: Finished): Record<string, unknown> => JSON.parse(result.stdout);
 
-describeCommand("dataset", ({ run, path, files }) => {
-  const draw = () =>
-    run(..."dataset synthesize --out ds --train 2 --valid 1 --test 1 --size 96 --seed 3 --json".split(" "));
+describeCommand("dataset", ({ run, runBuilt, path, files }) => {
+  const draw = (command = run) =>
+    command(
+      ..."dataset synthesize --out ds --train 2 --valid 1 --test 1 --size 96 --seed 3 --json".split(" "),
+    );
   let first: Finished;
   beforeAll(async () => {
-    first = await draw();
+    first = await draw(runBuilt);
   });
 
   it("draws a dataset once", async () => {
@@ -29,9 +31,9 @@ describeCommand("dataset", ({ run, path, files }) => {
 
   it("checks, counts and splits it", async () => {
     const [check, stats, split] = await Promise.all([
-      run("dataset", "check", "ds", "--sheet", "sheet.png", "--json", "check.json"),
-      run("dataset", "stats", "ds", "--json"),
-      run("dataset", "split", "ds", "--json"),
+      runBuilt("dataset", "check", "ds", "--sheet", "sheet.png", "--json", "check.json"),
+      runBuilt("dataset", "stats", "ds", "--json"),
+      runBuilt("dataset", "split", "ds", "--json"),
     ]);
     expect(check.status).toBe(0);
     expect(check.stdout).toMatch(/^ds: rccnucseg layout, split: folders; SYNTHETIC data\n/);
@@ -82,7 +84,7 @@ describeCommand("dataset", ({ run, path, files }) => {
       ),
     ]);
     await writeFile(mat, bytes);
-    const second = await run(...args, "--json");
+    const second = await runBuilt(...args, "--json");
     expect([second.status, json(second)]).toEqual([0, expect.objectContaining({ written: 1, skipped: 3 })]);
     expect(json(await run("dataset", "stats", "png", "--json"))).toMatchObject({
       sets: { train: { images: 2 }, valid: { images: 1 }, test: { images: 1 } },
@@ -147,12 +149,12 @@ describeCommand("dataset", ({ run, path, files }) => {
   });
 });
 
-describeCommand("model and doctor", ({ run, path }) => {
+describeCommand("model and doctor", ({ run, runBuilt, path }) => {
   it("summarises networks and model files", async () => {
     await writeFile(path("text.onnx"), "this is no model");
     const [network, file, text, unknown, options] = await Promise.all([
       run("model", "summary", "chr-net", "--set", "net.width=0.125", "--json"),
-      run("model", "summary", "tiny.onnx"),
+      runBuilt("model", "summary", "tiny.onnx"),
       run("model", "summary", "text.onnx"),
       run("model", "summary", "chr-nte"),
       run("model", "summary", "chr-net", "--set", "net.widht=1", "--set", "net.width=20"),
@@ -176,7 +178,7 @@ describeCommand("model and doctor", ({ run, path }) => {
   });
 
   it("examines the machine", async () => {
-    const machine = await run("doctor", "--json", "doctor.json");
+    const machine = await runBuilt("doctor", "--json", "doctor.json");
     for (const part of ["Node", "Images (sharp)", "ONNX Runtime", "Temporary folder"]) {
       expect(machine.stdout).toContain(`ok       ${part}: `);
     }

@@ -21,13 +21,15 @@ const json = (result: Finished): Record<string, unknown> => JSON.parse(result.st
 const errors = (result: Finished): string[] =>
   result.stderr.split("\n").filter((line) => line.startsWith("error: "));
 
-describeCommand("grade", ({ run, path, files }) => {
+describeCommand("grade", ({ run, runBuilt, path, files }) => {
   const grade = (...args: string[]) => run("grade", ...args, "--model", "tiny.onnx", "--threads", "1");
   let first: Finished;
 
   beforeAll(async () => {
     await writeDisks([path("in/a.png"), path("in/case 1/b'\"c.png")], 300, 100);
-    first = await grade("in", "--out", "out", "--maps", "--mpp", "0.25");
+    first = await runBuilt(
+      ..."grade in --out out --maps --mpp 0.25 --model tiny.onnx --threads 1".split(" "),
+    );
   });
 
   it("writes every format, keeps the folder structure and says where results are", async () => {
@@ -197,7 +199,7 @@ Research use only. Not for diagnostic use.
   });
 
   it("makes of kept maps what grading made, and evaluates the two as equal", async () => {
-    const again = await run(
+    const again = await runBuilt(
       "postprocess",
       "out",
       "--out",
@@ -210,7 +212,16 @@ Research use only. Not for diagnostic use.
     expect(again.status).toBe(0);
     const nuclei = async (file: string) => parseHoverNetJson(await readFile(path(file))).nuclei;
     expect(await nuclei("again/a.json")).toEqual(await nuclei("out/a.json"));
-    const evaluated = await run("evaluate", "--truth", "out", "--pred", "again", "--csv", "m.csv", "--json");
+    const evaluated = await runBuilt(
+      "evaluate",
+      "--truth",
+      "out",
+      "--pred",
+      "again",
+      "--csv",
+      "m.csv",
+      "--json",
+    );
     expect(evaluated.status).toBe(0);
     expect(json(evaluated)).toMatchObject({ images: 2 });
     expect(JSON.stringify(json(evaluated))).not.toContain("null");

@@ -36,7 +36,7 @@ const TABLE = [
   ...SETTINGS,
 ];
 
-describeCommand("reproduce", ({ run, path, files }) => {
+describeCommand("reproduce", ({ run, runBuilt, path, files }) => {
   beforeAll(async () => {
     await run(..."dataset synthesize --out ds --train 1 --valid 1 --test 1 --size 64 --seed 5".split(" "));
   });
@@ -57,7 +57,7 @@ describeCommand("reproduce", ({ run, path, files }) => {
   const torch = isTorchAvailable();
   describe.skipIf(!torch)(torch ? "with libtorch" : "with libtorch (skipped: the addon is not built)", () => {
     it("trains and measures every row and seed, and writes the table three times", async () => {
-      const { status, stdout, stderr } = await run(...TABLE, "--seeds", "2");
+      const { status, stdout, stderr } = await runBuilt(...TABLE, "--seeds", "2");
       expect([status, stderr]).toEqual([0, expect.stringContaining("run 4 of 4: MHR+WDist, seed 2")]);
       expect(stdout).toContain("Synthetic sections: not comparable with the published figures.");
       const made = await files("tables");

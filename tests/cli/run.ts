@@ -1,5 +1,6 @@
 /**
- * Runs the built command in a fresh folder, for the tests of this folder.
+ * Runs the command in a fresh folder, for the tests of this folder: as the process a user starts, or, because starting a
+ * process takes longer than most of what the tests ask for, by its function in this process.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RgbImage } from "@renograde/core";
 import { writePng } from "@renograde/slides/node";
+import { main } from "renograde";
 import { afterAll, beforeAll, describe } from "vitest";
 import { diskGrid, diskImage, tinyModel } from "../../packages/grading/src/testing/tiny-model.js";
 
@@ -34,12 +36,34 @@ export interface Running {
 export interface Place {
   /** Absolute path below the folder. */
   path(...parts: string[]): string;
-  /** Runs `renograde ARGS` in the folder to its end. */
+  /** Runs `renograde ARGS` in the folder to its end, in this process; one after another. */
   run(...args: string[]): Promise<Finished>;
-  /** Starts `renograde ARGS` in the folder. */
+  /** Runs the built `renograde ARGS` in the folder to its end, in a process. */
+  runBuilt(...args: string[]): Promise<Finished>;
+  /** Starts the built `renograde ARGS` in the folder, in a process. */
   start(...args: string[]): Running;
   /** Names of all files below a folder that are not hidden, and with `hidden` of all, sorted. */
   files(folder: string, hidden?: boolean): Promise<string[]>;
+}
+
+/** End of the last run in this process, whose working folder each run changes. */
+let last: Promise<unknown> = Promise.resolve();
+
+async function runHere(root: string, args: readonly string[]): Promise<Finished> {
+  const written = { stdout: "", stderr: "" };
+  const stream = (name: keyof typeof written) => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const before = process.cwd();
+  process.chdir(root);
+  try {
+    const status = await main(args, { stdout: stream("stdout"), stderr: stream("stderr") });
+    return { status, ...written };
+  } finally {
+    process.chdir(before);
+  }
 }
 
 /**
@@ -79,7 +103,12 @@ export function describeCommand(name: string, suite: (place: Place) => void): vo
     suite({
       path: (...parts) => join(root, ...parts),
       start,
-      run: async (...args) => await start(...args).finished,
+      run: async (...args) => {
+        const run = last.then(() => runHere(root, args));
+        last = run.catch(() => undefined);
+        return await run;
+      },
+      runBuilt: async (...args) => await start(...args).finished,
       async files(folder, hidden = false) {
         const base = join(root, folder);
         const found = await readdir(base, { recursive: true, withFileTypes: true });

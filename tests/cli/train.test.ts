@@ -24,7 +24,7 @@ const TRAIN = [
   ],
 ];
 
-describeCommand("train and export", ({ run, start, path, files }) => {
+describeCommand("train and export", ({ run, runBuilt, start, path, files }) => {
   beforeAll(async () => {
     await run(..."dataset synthesize --out ds --train 2 --valid 1 --test 0 --size 64 --seed 5".split(" "));
   });
@@ -61,10 +61,17 @@ describeCommand("train and export", ({ run, start, path, files }) => {
   const torch = isTorchAvailable();
   describe.skipIf(!torch)(torch ? "with libtorch" : "with libtorch (skipped: the addon is not built)", () => {
     it.concurrent("trains, exports and grades with the model", async () => {
-      const trained = await run(...TRAIN, "--run", "run", "--set", "train.phases=[{epochs: 1}]", "--json");
+      const trained = await runBuilt(
+        ...TRAIN,
+        "--run",
+        "run",
+        "--set",
+        "train.phases=[{epochs: 1}]",
+        "--json",
+      );
       expect([trained.status, trained.stderr]).toEqual([0, expect.stringContaining("epoch 1/1")]);
       expect(JSON.parse(trained.stdout)).toMatchObject({ runDir: "run", epochs: 1 });
-      const exported = await run("export", "run", "--out", "own.onnx", "--json");
+      const exported = await runBuilt("export", "run", "--out", "own.onnx", "--json");
       expect(JSON.parse(exported.stdout)).toMatchObject({ path: "own.onnx", metadata: { window: 22 } });
       const missing = await run("export", "run", "--out", "no.onnx", "--checkpoint", "7");
       expect([missing.status, missing.stderr]).toEqual([

@@ -12,7 +12,7 @@ import { fakeMetadata } from "../../packages/grading/src/testing/fake-model.js";
 import { diskGrid, diskImage, tinyModel } from "../../packages/grading/src/testing/tiny-model.js";
 import { describeCommand } from "./run.js";
 
-describeCommand("tune and compare", ({ run, path, files }) => {
+describeCommand("tune and compare", ({ run, runBuilt, path, files }) => {
   beforeAll(async () => {
     // These constants drop the smaller disks and grow the others; few others have to be tried.
     const post = { ...DEFAULT_POST_OPTIONS, method: "components" as const, minArea: 220, dilate: 1 };
@@ -33,7 +33,7 @@ describeCommand("tune and compare", ({ run, path, files }) => {
   });
 
   it("stores better constants in a copy of the model, which says where they come from", async () => {
-    const tuned = await run(
+    const tuned = await runBuilt(
       ..."tune bad.onnx --data ds --set-name all --threads 1 --out tuned.onnx".split(" "),
     );
     expect(tuned.status).toBe(0);
@@ -52,7 +52,7 @@ describeCommand("tune and compare", ({ run, path, files }) => {
   });
 
   it("sets two models side by side, then their folders", async () => {
-    const models = await run(
+    const models = await runBuilt(
       ..."compare bad.onnx tuned.onnx --truth ds --out out --threads 1 --mpp 0.25 --csv images.csv".split(
         " ",
       ),

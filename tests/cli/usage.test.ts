@@ -92,7 +92,13 @@ metrics.pooling: expected "image" or "pooled", received "all"`,
   ],
 ];
 
-describeCommand("usage", ({ run, files }) => {
+describeCommand("usage", ({ run, runBuilt, files }) => {
+  it("is the same in a process of its own", async () => {
+    const [args] = MISTAKES[0]!;
+    const here = [await run("--help"), await run(...args.split(" "))];
+    expect(await Promise.all([runBuilt("--help"), runBuilt(...args.split(" "))])).toEqual(here);
+  });
+
   it("shows the help of every command", async () => {
     const helps = await Promise.all(COMMANDS.map((command) => run(...command, "--help")));
     for (const help of helps) expect([help.status, help.stderr]).toEqual([0, ""]);
@@ -117,7 +123,7 @@ describeCommand("usage", ({ run, files }) => {
   });
 
   it("prints its version", async () => {
-    const { status, stdout } = await run("--version");
+    const { status, stdout } = await runBuilt("--version");
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
   });
 });

@@ -4,13 +4,21 @@
  * @module
  */
 import { isRenogradeError, UsageError } from "@renograde/core";
-import { createProgress, type Progress, printable } from "./progress.js";
+import { createProgress, type Progress, type ProgressStream, printable } from "./progress.js";
+
+/** Where a run of the command writes; the streams of the process fit. */
+export interface Streams {
+  readonly stdout: ProgressStream;
+  readonly stderr: ProgressStream;
+}
 
 /** Surroundings of one run of the command. */
 export interface Context {
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Width of the terminal that results go to; infinite where they go elsewhere. */
+  readonly columns: number;
   /** Prints results to standard output, with a line break. */
   print(text: string): void;
   /** Status the process ends with when nothing is thrown: 1 when some inputs failed, or that of a process it ran. */
@@ -135,10 +143,11 @@ export function listOf<Name extends string>(
  */
 export async function runWithContext(
   body: (context: Context) => Promise<void>,
+  { stdout, stderr }: Streams,
   verbose: () => boolean,
 ): Promise<number> {
   const controller = new AbortController();
-  const progress = createProgress(process.stderr);
+  const progress = createProgress(stderr);
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
     progress.info("stopping; finished results are kept (once more to stop at once)");
@@ -149,7 +158,10 @@ export async function runWithContext(
   const context: Context = {
     signal: controller.signal,
     progress,
-    print: (text) => process.stdout.write(`${printable(text)}\n`),
+    columns: (stdout.isTTY ? stdout.columns : undefined) ?? Number.POSITIVE_INFINITY,
+    print: (text) => {
+      stdout.write(`${printable(text)}\n`);
+    },
     exitCode: 0,
   };
   try {

@@ -12,4 +12,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+if (process.connected) {
+  // Started by `train --processes`: ends with it.
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel?.unref();
+}
+
 process.exitCode = await main(process.argv.slice(2));

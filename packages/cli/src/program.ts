@@ -15,7 +15,7 @@ import { registerPostprocess } from "./commands/postprocess.js";
 import { registerReproduce } from "./commands/reproduce.js";
 import { registerTrain } from "./commands/train.js";
 import { registerTune } from "./commands/tune.js";
-import { type Context, reportError, runWithContext } from "./context.js";
+import { type Context, reportError, runWithContext, type Streams } from "./context.js";
 import { createProgress } from "./progress.js";
 import { version } from "./version.js";
 
@@ -26,13 +26,15 @@ export type Run = (body: (context: Context) => Promise<void>) => Promise<void>;
  * Parses and runs one command line.
  *
  * @param args - arguments after the command's name
+ * @param streams - where results and messages go
  * @returns exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], streams: Streams = process): Promise<number> {
+  const { stdout, stderr } = streams;
   let status = 0;
   const program = new Command("renograde");
   const run: Run = async (body) => {
-    status = await runWithContext(body, () => program.opts().verbose === true);
+    status = await runWithContext(body, streams, () => program.opts().verbose === true);
   };
   program
     .description(
@@ -41,6 +43,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(version(), "-V, --version", "print the version")
     .option("--verbose", "show the stack of an error")
     .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => (stdout.isTTY ? stdout.columns : undefined) ?? 80,
+      getErrHelpWidth: () => (stderr.isTTY ? stderr.columns : undefined) ?? 80,
+    })
     .configureHelp({
       // The start of a repeatable option says nothing to people.
       optionDescription: (option) =>
@@ -72,6 +80,6 @@ export async function main(args: readonly string[]): Promise<number> {
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return reportError(error, program.opts().verbose === true, createProgress(process.stderr));
+    return reportError(error, program.opts().verbose === true, createProgress(stderr));
   }
 }

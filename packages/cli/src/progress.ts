@@ -72,7 +72,7 @@ export function formatDuration(seconds: number): string {
 
 const WIDTH = 28;
 
-/** What {@link createProgress} needs of a stream; `process.stderr` fits. */
+/** What the command needs of a stream; `process.stderr` fits. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;

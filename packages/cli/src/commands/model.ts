@@ -26,7 +26,6 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
   const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
   await printResult(context, json, { path, bytes: bytes.length, metadata }, () => {
     const { training, post, tuning } = metadata;
-    const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
     return formatTable(
       [
         ["file", `${path}, ${(bytes.length / 1e6).toFixed(1)} MB`],
@@ -60,7 +59,7 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
         ["licence", metadata.licence],
         ["intended use", metadata.intendedUse],
         ["parameters", `SHA-256 ${metadata.parameterHash}`],
-      ].map(([name, value]) => [wrap(`${name!.padEnd(16)}${value}`, width, 16)]),
+      ].map(([name, value]) => [wrap(`${name!.padEnd(16)}${value}`, context.columns, 16)]),
     );
   });
 }

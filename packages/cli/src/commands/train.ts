@@ -50,11 +50,6 @@ async function trainCommand(context: Context, options: TrainCommandOptions): Pro
     await launch(context, options.processes, options);
     return;
   }
-  if (process.connected) {
-    // Started by launch(): ends with it.
-    process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-    process.channel?.unref();
-  }
   const { readConfig, runPaths, train } = await import("@renograde/training");
   // A run goes on with its own configuration.
   const own = options.resume === true ? runPaths(options.run).config : undefined;
