@@ -88,6 +88,7 @@ export async function findEntries(root: string): Promise<{ layout: DatasetLayout
   const mats: Found[] = [];
   const labels: Found[] = [];
   const classes: Found[] = [];
+  const notClasses: string[] = [];
   for (const path of await listFiles(root)) {
     const folders = path.slice(root.length).split(sep).filter(Boolean).slice(0, -1);
     const extension = extname(path);
@@ -96,10 +97,16 @@ export async function findEntries(root: string): Promise<{ layout: DatasetLayout
     const below = (name: RegExp) => folders.some((folder) => name.test(folder));
     if (lower === ".mat") mats.push(found);
     else if (lower === ".json" && below(/^classes$/i)) classes.push(found);
+    else if (below(/^classes$/i)) notClasses.push(path);
     else if (lower === ".png" && below(/^labels?$/i)) labels.push(found);
     else if (IMAGE_EXTENSIONS.has(lower)) images.push({ ...found, inImages: below(/^images?$/i) });
   }
   const layout: DatasetLayout = mats.length > 0 ? "rccnucseg" : "label-png";
+  if (layout === "label-png" && classes.length === 0 && notClasses.length > 0) {
+    throw new DataError(
+      `${notClasses[0]}: is no class file; classes/ holds NAME.json with the class of each instance of labels/NAME.png ("instance_class"), or leave the folder out to train without classes`,
+    );
+  }
   const chosen = images.some((image) => image.inImages) ? images.filter((image) => image.inImages) : images;
   const annotation = index(layout === "rccnucseg" ? mats : labels, "annotation");
   const classFiles = index(classes, "class file");

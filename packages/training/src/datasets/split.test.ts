@@ -46,6 +46,14 @@ describe("splitDataset", () => {
     expect((await splitDataset(dataset, { ...PAPER, seed: 11 })).train).not.toEqual(split.train);
   });
 
+  it("never trains on test images because the training folder is missing or images lie beside the folders", async () => {
+    const split = await splitDataset(datasetOf(["valid", "test"]), PAPER);
+    expect(split).toEqual({ train: [], valid: [0], test: [1], origin: "folders" });
+    await expect(splitDataset(datasetOf(["train", null, "test"]), PAPER)).rejects.toThrow(
+      /lies in no folder named train, valid or test, as other images of .* do; move it into one/,
+    );
+  });
+
   it("uses folders as they are", async () => {
     const split = await splitDataset(datasetOf(["train", "train", "valid", "test"]), PAPER);
     expect(split).toEqual({ train: [0, 1], valid: [2], test: [3], origin: "folders" });

@@ -30,11 +30,18 @@ export interface Split extends Readonly<Record<SetName, readonly number[]>> {
   readonly origin: string;
 }
 
+/** The sets that folders give, even an empty one; null where no folder is named after a set. */
 function byFolders(dataset: Dataset): Record<SetName, number[]> | null {
-  if (dataset.entries.some((entry) => entry.set === null)) return null;
+  const outside = dataset.entries.filter((entry) => entry.set === null);
+  if (outside.length === dataset.entries.length) return null;
+  if (outside.length > 0) {
+    throw new DataError(
+      `${outside[0]!.imagePath}: lies in no folder named train, valid or test, as other images of ${dataset.root} do; move it into one, or give a split file (split.file)`,
+    );
+  }
   const sets: Record<SetName, number[]> = { train: [], valid: [], test: [] };
   for (const [index, entry] of dataset.entries.entries()) sets[entry.set!].push(index);
-  return sets.train.length === 0 ? null : sets;
+  return sets;
 }
 
 /** Sizes of the sets for `count` items: rounded shares, but no empty set while there are items for it. */
@@ -144,11 +151,13 @@ async function splitFold(dataset: Dataset, folds: number, options: SplitOptions)
 }
 
 /**
- * Splits a dataset: by a split file where one is given, else into folds where they are asked for. Folders are used as they are when `by` is `image`; when they
- * lack a validation folder, its share is taken from the training images. Otherwise the split is random, by slide and
- * patient with balanced classes ({@link stratifiedSplit}), and depends on the seed and the data only.
+ * Splits a dataset: by a split file where one is given, else into folds where they are asked for. Folders are used as
+ * they are when `by` is `image`; when they lack a validation folder, its share is taken from the training images.
+ * Otherwise the split is random, by slide and patient with balanced classes ({@link stratifiedSplit}), and depends on
+ * the seed and the data only.
  *
- * @throws DataError when slides or patients are wanted and an image names none, or the split file does not fit
+ * @throws DataError when slides or patients are wanted and an image names none, the split file does not fit, or some
+ * images lie in folders of sets and others do not
  */
 export async function splitDataset(dataset: Dataset, options: SplitOptions): Promise<Split> {
   if (options.file !== undefined && options.file !== null) return await readSplitFile(options.file, dataset);
@@ -161,7 +170,7 @@ export async function splitDataset(dataset: Dataset, options: SplitOptions): Pro
     const sets = randomByImage([...dataset.entries.keys()], options);
     return { ...sets, origin: `random by image, seed ${options.seed}` };
   }
-  if (folders.valid.length > 0) return { ...folders, origin: "folders" };
+  if (folders.valid.length > 0 || folders.train.length === 0) return { ...folders, origin: "folders" };
   const [train, valid] = options.fractions;
   const share = train + valid === 0 ? 0 : valid / (train + valid);
   const parts = randomByImage(folders.train, { ...options, fractions: [1 - share, share, 0] });

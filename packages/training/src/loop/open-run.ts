@@ -106,7 +106,11 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
   const engineName = prepareTorch({ ...config, train: { ...config.train, device } });
   const dataset = await openDataset(dataDir, { classMap: config.data.classMap });
   const split = await splitDataset(dataset, config.split);
-  if (split.train.length === 0) throw new DataError(`${dataDir}: no images to train on (${split.origin})`);
+  if (split.train.length === 0) {
+    throw new DataError(
+      `${dataDir}: no images to train on (split: ${split.origin}); put images and labels into a folder named train, or change split.* (\`renograde dataset split\` shows what it gives)`,
+    );
+  }
   const pool = openSamplePool(dataset, config, sampleWorkers(config.train.workers));
   let team: Team | null = null;
   try {
