@@ -11,7 +11,6 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import {
   borderContours,
-  createLabelMap,
   createRandom,
   DEFAULT_POST_OPTIONS,
   instanceDistanceMap,
@@ -23,44 +22,30 @@ import {
   voteTypes,
   Workspace,
 } from "@renograde/core";
+import { paintNuclei, type Scene } from "./lib/scene.js";
 
 const STAGES = ["segment", "vote", "properties", "outlines"] as const;
 type Times = Record<(typeof STAGES)[number] | "all", number[]>;
 
-interface Scene {
-  side: number;
-  nuclei: number;
-  repeats: number;
-  python: number;
+interface TimedScene extends Scene {
+  readonly repeats: number;
+  readonly python: number;
 }
 
 /** The density of the kidney data: 70 nuclei per 512 x 512 px. */
-const SCENES: Scene[] = [
+const SCENES: TimedScene[] = [
   { side: 512, nuclei: 70, repeats: 100, python: 7 },
   { side: 2048, nuclei: 1120, repeats: 15, python: 1 },
   { side: 6144, nuclei: 10080, repeats: 3, python: 0 },
 ];
 
 /** Maps a good network might give: ellipses on a jittered grid, some touching, with noise on every channel. */
-function sceneMaps({ side, nuclei }: Scene): NetworkMaps {
+function sceneMaps(scene: Scene): NetworkMaps {
+  const { side } = scene;
   const random = createRandom(2021, "postprocessing", side);
-  const labels = createLabelMap(side, side);
-  const columns = Math.ceil(Math.sqrt(nuclei));
-  const cell = side / columns;
+  const { labels, types } = paintNuclei(scene, random);
   const size = side * side;
   const maps = { width: side, height: side, channels: 7, data: new Float32Array(7 * size) };
-  const types = new Uint8Array(nuclei + 1).map(() => random.int(1, 4));
-  for (let id = 1; id <= nuclei; id++) {
-    const x = (((id - 1) % columns) + random.uniform(0.1, 0.9)) * cell;
-    const y = (Math.floor((id - 1) / columns) + random.uniform(0.1, 0.9)) * cell;
-    const [rx, ry] = [random.uniform(8, 16), random.uniform(8, 16)];
-    for (let row = Math.max(0, Math.ceil(y - ry)); row <= Math.min(side - 1, y + ry); row++) {
-      const half = rx * Math.sqrt(1 - ((row - y) / ry) ** 2);
-      const from = Math.max(0, Math.ceil(x - half));
-      const to = Math.min(side - 1, Math.floor(x + half));
-      if (to >= from) labels.data.fill(id, row * side + from, row * side + to + 1);
-    }
-  }
   const distance = instanceDistanceMap(labels).data;
   const noise = (): number => random.uniform(-0.02, 0.02);
   const unit = (v: number): number => Math.min(1, Math.max(0, v));
