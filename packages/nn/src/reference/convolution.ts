@@ -27,6 +27,8 @@ export function conv2d(
   const [n, cin, h, w] = dims4(x);
   const [cout, perGroup, kh, kw] = dims4(weight);
   const [, , height, width] = dims4(y);
+  // One type of array keeps the innermost loop fast.
+  const pixels = Float64Array.from(x.data);
   const plane = new Float64Array(height * width);
   for (let b = 0; b < n; b++) {
     for (let o = 0; o < cout; o++) {
@@ -35,15 +37,16 @@ export function conv2d(
       for (let c = 0; c < perGroup; c++) {
         const source = (b * cin + first + c) * h * w;
         for (let k = 0; k < kh; k++) {
+          const firstRow = Math.max(0, Math.ceil((top - k) / stride));
+          const lastRow = Math.min(height - 1, Math.floor((h - 1 + top - k) / stride));
           for (let l = 0; l < kw; l++) {
             const tap = weight.data[((o * perGroup + c) * kh + k) * kw + l]!;
-            for (let i = 0; i < height; i++) {
-              const row = i * stride + k - top;
-              if (row < 0 || row >= h) continue;
-              const firstColumn = Math.max(0, Math.ceil((left - l) / stride));
-              const lastColumn = Math.min(width - 1, Math.floor((w - 1 + left - l) / stride));
+            const firstColumn = Math.max(0, Math.ceil((left - l) / stride));
+            const lastColumn = Math.min(width - 1, Math.floor((w - 1 + left - l) / stride));
+            for (let i = firstRow; i <= lastRow; i++) {
+              const row = source + (i * stride + k - top) * w + l - left;
               for (let j = firstColumn; j <= lastColumn; j++) {
-                plane[i * width + j]! += tap * x.data[source + row * w + j * stride + l - left]!;
+                plane[i * width + j]! += tap * pixels[row + j * stride]!;
               }
             }
           }
