@@ -4,7 +4,9 @@
  * @module
  */
 import { existsSync, statSync } from "node:fs";
-import { rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ModelMetadata } from "@renograde/formats";
 import { type Command, Option } from "commander";
 import { type Context, collect, type JsonOption, printResult, wholeNumber } from "../context.js";
@@ -91,12 +93,13 @@ async function exportSource(context: Context, source: string, options: ExportOpt
     throw new UsageError("--int8 needs --calibrate DIR: images like those the model will grade");
   }
   if (isModel) return await quantize(context, source, options);
-  const floating = `${options.out}.float32.tmp`;
+  const folder = await mkdtemp(join(tmpdir(), "renograde-"));
+  const floating = join(folder, "float32.onnx");
   try {
     await exportFloats(source, floating, "float32", options);
     return await quantize(context, floating, options);
   } finally {
-    await rm(floating, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

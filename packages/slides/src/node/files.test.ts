@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type LabelMap, RenogradeError } from "@renograde/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeFolder, readFileBytes, toFileAccessError, writeFileAtomic } from "./files.js";
+import {
+  copyFileAtomic,
+  makeFolder,
+  readFileBytes,
+  toFileAccessError,
+  writeChunksAtomic,
+  writeFileAtomic,
+} from "./files.js";
 import { readLabelPng, writeLabelPng } from "./label-png.js";
 import { listInputs } from "./list-inputs.js";
 
@@ -48,6 +55,21 @@ describe("writeFileAtomic", () => {
     for (const file of [of(dead), ...others]) await writeFile(join(folder, "second", file), "");
     await writeFileAtomic(join(folder, "second/y"), "y");
     expect((await readdir(join(folder, "second"))).sort()).toEqual([...others, "y"].sort());
+  });
+
+  it("writes chunks and copies in the same way", async () => {
+    const path = join(folder, "a/chunks.bin");
+    await writeChunksAtomic(path, [Uint8Array.of(1, 2), Uint8Array.of(3)]);
+    await copyFileAtomic(path, join(folder, "b/copy.bin"));
+    expect([...(await readFileBytes(join(folder, "b/copy.bin")))]).toEqual([1, 2, 3]);
+    function* failing(): Generator<Uint8Array> {
+      yield Uint8Array.of(9);
+      throw new Error("no more");
+    }
+    await failure(writeChunksAtomic(path, failing()));
+    await failure(copyFileAtomic(join(folder, "nothing"), path));
+    expect([...(await readFileBytes(path))]).toEqual([1, 2, 3]);
+    expect(await readdir(join(folder, "a"))).toEqual(["chunks.bin"]);
   });
 
   it("removes its temporary file when the last step fails", async () => {

@@ -5,7 +5,8 @@
  * @module
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { FileAccessError } from "@renograde/core";
@@ -111,6 +112,22 @@ async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
+/** Makes a file under a temporary name of its folder, and renames it once it is complete. */
+async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const folder = dirname(path);
+  // Not made from the final name, which may be as long as names can be.
+  const temporary = join(folder, `.${MACHINE}-${process.pid}-${randomBytes(8).toString("hex")}.tmp`);
+  await makeFolder(folder);
+  await removeAbandoned(folder);
+  try {
+    await make(temporary);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw toFileAccessError(path, cause);
+  }
+}
+
 /**
  * Writes a file so that it is either complete or absent: into a temporary file of the same folder, flushed to
  * the disk, then renamed. Missing folders are made. An existing file is replaced. Temporary files that killed
@@ -119,22 +136,23 @@ async function removeAbandoned(folder: string): Promise<void> {
  * @throws FileAccessError when the disk is full or the folder cannot be written; the temporary file is removed
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const folder = dirname(path);
-  // Not made from the final name, which may be as long as names can be.
-  const temporary = join(folder, `.${MACHINE}-${process.pid}-${randomBytes(8).toString("hex")}.tmp`);
-  await makeFolder(folder);
-  await removeAbandoned(folder);
-  try {
+  await writeChunksAtomic(path, [content]);
+}
+
+/** {@link writeFileAtomic} of a file too large to be joined first: chunk after chunk. */
+export async function writeChunksAtomic(path: string, chunks: Iterable<Uint8Array | string>): Promise<void> {
+  await replaceFile(path, async (temporary) => {
     const file = await open(temporary, "wx");
     try {
-      await file.writeFile(content);
+      for (const chunk of chunks) await file.writeFile(chunk);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw toFileAccessError(path, cause);
-  }
+  });
+}
+
+/** Copies a file as {@link writeFileAtomic} writes one, sharing its blocks on disk where the file system can. */
+export async function copyFileAtomic(from: string, to: string): Promise<void> {
+  await replaceFile(to, (temporary) => copyFile(from, temporary, constants.COPYFILE_FICLONE));
 }

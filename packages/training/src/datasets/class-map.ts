@@ -172,7 +172,7 @@ export function parseInstanceClasses(text: string, path: string): InstanceClasse
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new DataError(`${path}: not valid JSON`, { cause });
+    throw new DataError(`${path}: not valid JSON; write the class file again`, { cause });
   }
   if (!isRecord(json) || !isRecord(json.class_names) || !isRecord(json.instance_class)) {
     throw new DataError(`${path}: expected an object with "class_names" and "instance_class"`);

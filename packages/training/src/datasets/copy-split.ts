@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { constants, existsSync } from "node:fs";
-import { copyFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { extname, join } from "node:path";
 import { throwIfAborted, UsageError } from "@renograde/core";
-import { makeFolder, readFileBytes, toFileAccessError, writeFileAtomic } from "@renograde/slides/node";
+import { copyFileAtomic, readFileBytes, writeFileAtomic } from "@renograde/slides/node";
 import { samplePaths } from "./convert/write-sample.js";
 import { type Dataset, SET_NAMES } from "./dataset.js";
 import type { Split } from "./split.js";
@@ -15,19 +15,6 @@ import { formatSplitFile } from "./split-file.js";
 
 /** Files that describe a folder and go with it. */
 const COMPANIONS = ["classes.json", "SYNTHETIC.json", "SOURCE.md"];
-
-/** Copies a file so that it is either complete or absent. */
-async function copyAtomic(from: string, to: string): Promise<void> {
-  const temporary = join(dirname(to), `.${process.pid}.copy.tmp`);
-  await makeFolder(dirname(to));
-  try {
-    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
-    await rename(temporary, to);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw toFileAccessError(to, cause);
-  }
-}
 
 /** What {@link copySplit} did. */
 export interface CopySummary {
@@ -69,7 +56,7 @@ export async function copySplit(
   }
   for (const name of COMPANIONS) {
     const from = join(dataset.root, name);
-    if (existsSync(from)) await copyAtomic(from, join(outDir, name));
+    if (existsSync(from)) await copyFileAtomic(from, join(outDir, name));
   }
   let done = 0;
   let skipped = 0;
@@ -82,11 +69,11 @@ export async function copySplit(
       const there = await stat(imagePath).catch(() => null);
       if (there?.isFile()) skipped++;
       else {
-        await copyAtomic(entry.labelPath, paths.labels);
+        await copyFileAtomic(entry.labelPath, paths.labels);
         if (entry.classPath !== null && paths.classes !== null) {
-          await copyAtomic(entry.classPath, paths.classes);
+          await copyFileAtomic(entry.classPath, paths.classes);
         }
-        await copyAtomic(entry.imagePath, imagePath);
+        await copyFileAtomic(entry.imagePath, imagePath);
       }
       options.onProgress?.(++done, names.size);
     }

@@ -45,7 +45,10 @@ function paintClasses(instances: LabelMap, classes: InstanceClasses, path: strin
     const id = instances.data[i]!;
     if (id === 0) continue;
     const value = classes.classOf.get(id);
-    if (value === undefined) throw new DataError(`${path}: instance_class has no entry for instance ${id}`);
+    if (value === undefined)
+      throw new DataError(
+        `${path}: instance_class has no entry for instance ${id}; add its class, or 0 to leave the nucleus out`,
+      );
     data[i] = value;
   }
   return { width: instances.width, height: instances.height, data };
