@@ -68,6 +68,31 @@ describe("parseConfig", () => {
     expect(parseConfig("", { set: ["preset=reference", "loss.lambdaDist=3"] }).loss.lambdaDist).toBe(3);
   });
 
+  it("reports impossible combinations beside wrong values, and none that depends on a wrong value", () => {
+    const messages = (...set: string[]) => {
+      try {
+        parseConfig("", { set });
+      } catch (error) {
+        return (error as ConfigError).issues.map(({ path }) => path);
+      }
+      return [];
+    };
+    expect(messages("aug.preset=all", "data.crop=263", "train.lr=1")).toEqual([
+      "aug.preset",
+      "train.lr",
+      "data.crop",
+      "data.window",
+    ]);
+    expect(messages("data.crop=many", "data.window=260")).toEqual(["data.crop"]);
+    expect(messages("net.network=chr", "data.crop=263")).toEqual(["net.network"]);
+  });
+
+  it("tells what to write instead of the words freeze once had", () => {
+    const freeze = (word: string) => () => parseConfig(`train: {phases: [{freeze: ${word}}]}`);
+    expect(freeze("none")).toThrow(/expected true or false, received "none"; write freeze: false/);
+    expect(freeze("encoder")).toThrow(/; write freeze: true, and train.freezeScope: encoder/);
+  });
+
   it("reports all mistakes at once with line, column and the probable meaning", () => {
     const issues = issuesOf(
       ["net:", "  widht: 0.5", "  resRelu: blok", "train:", "  batch: 2.5", "  phases:", "    - lr: -1"].join(

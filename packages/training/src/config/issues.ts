@@ -102,6 +102,15 @@ export interface PlacedIssue {
   readonly atKey: boolean;
 }
 
+/** `train.phases[].freeze` was a word before it was true or false. */
+function formerFreeze(value: unknown): string {
+  if (value === "none") return "; write freeze: false";
+  if (value === "encoder" || value === "reference") {
+    return `; write freeze: true, and train.freezeScope: ${value}`;
+  }
+  return "";
+}
+
 /**
  * Turns the schema's findings into sentences.
  *
@@ -127,6 +136,7 @@ export function describeIssues(
     }
     const value = valueAt(raw, path);
     let message = `expected ${expectation(issue)}, received ${quoteValue(value)}`;
+    if (path.at(-1) === "freeze") message += formerFreeze(value);
     if (issue.code === "invalid_value" && typeof value === "string") {
       const near = closestWord(
         value,

@@ -10,7 +10,7 @@ import { ConfigError, type ConfigIssue, FileAccessError, isRenogradeError } from
 import { createNetwork, inputRule, type Network, takesInput } from "@renograde/nn";
 import { type Document, isMap, isNode, isScalar, LineCounter, parse, parseDocument, stringify } from "yaml";
 import { knownOptions } from "./docs.js";
-import { describeIssues, dotted, type PlacedIssue, quoteValue, toConfigIssue } from "./issues.js";
+import { describeIssues, dotted, type PlacedIssue, quoteValue, toConfigIssue, valueAt } from "./issues.js";
 import { type Defaults, networkDefaults } from "./network-defaults.js";
 import { REFERENCE_PRESET, type TrainConfig, trainConfigSchema } from "./schema.js";
 
@@ -170,6 +170,28 @@ function crossChecks(config: TrainConfig): PlacedIssue[] {
 }
 
 /**
+ * Mistakes of single options, and those between the other options: the wrong ones are left out, and what depends on
+ * them is not judged.
+ */
+function withCrossChecks(wrong: readonly PlacedIssue[], raw: Tree): PlacedIssue[] {
+  // They decide the defaults of many others.
+  const decisive = wrong.some(({ path }) => ["net", "preset", "regime"].includes(String(path[0])));
+  if (decisive || wrong.some(({ path }) => path.length === 0)) return [...wrong];
+  const rest = structuredClone(raw);
+  for (const { path } of wrong) {
+    const holder = valueAt(rest, path.slice(0, -1));
+    if (isTree(holder)) delete holder[String(path.at(-1))];
+  }
+  const result = trainConfigSchema.safeParse(rest);
+  if (!result.success) return [...wrong];
+  const names = wrong.map(({ path }) => dotted(path));
+  const more = crossChecks(result.data).filter(
+    ({ path, message }) => !names.some((name) => name === dotted(path) || message.includes(name)),
+  );
+  return [...wrong, ...more];
+}
+
+/**
  * Makes a complete configuration from YAML text and overrides.
  *
  * @param text - YAML (JSON is YAML too); empty for all defaults
@@ -204,7 +226,7 @@ export function parseConfig(
   const result = trainConfigSchema.safeParse(raw);
   const placed = result.success
     ? crossChecks(result.data)
-    : describeIssues(result.error.issues, raw, knownOptions);
+    : withCrossChecks(describeIssues(result.error.issues, raw, knownOptions), raw);
   for (const issue of placed) {
     const name = dotted(issue.path);
     const override = overrides.findLast((o) => `${name}.`.startsWith(`${o.path.join(".")}.`));
