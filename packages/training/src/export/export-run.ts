@@ -7,10 +7,10 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { DataError, FileAccessError, isRenogradeError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
-import { describeModel, exportOnnx } from "@renograde/nn";
+import { checkState, declareParameters, describeModel, exportOnnx } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
-import { type RunState, readCheckpoint } from "../loop/checkpoint.js";
+import { firstNotFinite, type RunState, readCheckpoint } from "../loop/checkpoint.js";
 import { networkOf, postOptionsOf } from "../loop/engine.js";
 import { type RunInfo, readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
 import { packageVersion } from "../version.js";
@@ -88,6 +88,11 @@ export async function exportRun(
   await checkPresence(runDir, path, which);
   const checkpoint = await readCheckpoint(path);
   const network = networkOf(config, info.classes);
+  checkState(
+    declareParameters(network),
+    checkpoint.network,
+    `${path}.safetensors: is a checkpoint of another network than ${runPaths(runDir).config} names`,
+  );
   const { geometry: usual } = network;
   const output = config.data.crop - usual.rim;
   const metadata: ModelMetadata = {
@@ -104,10 +109,11 @@ export async function exportRun(
     output,
     kept: Math.max(8, output - (usual.output - usual.kept)),
   };
-  for (const [name, tensor] of checkpoint.network) {
-    if (!tensor.data.every((value) => Number.isFinite(value))) {
-      throw new DataError(`${runDir}: ${name} of checkpoint ${which} holds values that are not finite`);
-    }
+  const broken = firstNotFinite(checkpoint.network);
+  if (broken !== null) {
+    throw new DataError(
+      `${path}.safetensors: ${broken} holds values that are not finite; choose another checkpoint with --checkpoint, or train anew`,
+    );
   }
   await writeFileAtomic(
     out,

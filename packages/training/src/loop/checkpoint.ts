@@ -6,8 +6,6 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { DataError, FileFormatError } from "@renograde/core";
 import {
   parseSafetensors,
@@ -16,7 +14,7 @@ import {
   safetensorsChunks,
 } from "@renograde/formats";
 import type { StateDict, StateTensor } from "@renograde/nn";
-import { readFileBytes, toFileAccessError, writeFileAtomic } from "@renograde/slides/node";
+import { readFileBytes, writeChunksAtomic, writeFileAtomic } from "@renograde/slides/node";
 import type { AdamState } from "@renograde/torch";
 import { z } from "zod";
 
@@ -63,25 +61,6 @@ function source(value: StateTensor): SafetensorSource {
   return { dtype: value.data instanceof Float32Array ? "F32" : "F64", shape: value.shape, data: value.data };
 }
 
-/** Writes chunk after chunk into a temporary file, then renames it: checkpoints are too large to be joined first. */
-async function writeChunksAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, "w");
-    try {
-      for (const chunk of chunks) await file.writeFile(chunk);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw toFileAccessError(path, cause);
-  }
-}
-
 /**
  * Writes `<path>.safetensors` and `<path>.json`, each atomically.
  *
@@ -98,6 +77,17 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
   await writeChunksAtomic(`${path}.safetensors`, safetensorsChunks(tensors, metadata));
   const { adamSteps: _, ...readable } = run;
   await writeFileAtomic(`${path}.json`, `${JSON.stringify(readable, null, 2)}\n`);
+}
+
+/** Name of the first tensor that holds NaN or infinity, or null. */
+export function firstNotFinite(network: StateDict): string | null {
+  for (const [name, { data }] of network) {
+    // 0 as long as all are finite, else NaN: much faster than a call for each of the millions of values.
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum += data[i]! - data[i]!;
+    if (sum !== 0) return name;
+  }
+  return null;
 }
 
 /** Whether a checkpoint was written at `path` (without extension). */

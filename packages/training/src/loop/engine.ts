@@ -81,7 +81,11 @@ export interface TrainingEngine {
   momentsToCome(): number;
   /** Exact copies of parameters, buffers and optimiser. */
   state(): { readonly network: StateDict; readonly adam: AdamState };
-  load(state: { readonly network: StateDict; readonly adam: AdamState }): void;
+  /**
+   * @param what - named in messages, such as a file name
+   * @throws DataError when the state is not of this network
+   */
+  load(state: { readonly network: StateDict; readonly adam: AdamState }, what?: string): void;
   /** Gives every process of a team the weights and running statistics of rank 0. */
   synchronise(): void;
   /** Starts the optimiser afresh (`optim.carryOver: false`). */
@@ -253,8 +257,8 @@ export function createEngine(
       );
     },
     state: () => ({ network: store.state(), adam: adam.state() }),
-    load(state) {
-      store.load(state.network, "checkpoint");
+    load(state, what = "checkpoint") {
+      store.load(state.network, what);
       adam.load(state.adam);
     },
     synchronise: () => team?.synchronise(store),

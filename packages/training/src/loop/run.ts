@@ -16,7 +16,13 @@ import { type Batch, samplePlan } from "../targets/batch.js";
 import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from "../targets/batch-feed.js";
 import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
-import { type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import {
+  firstNotFinite,
+  hasCheckpoint,
+  type RunState,
+  readCheckpoint,
+  writeCheckpoint,
+} from "./checkpoint.js";
 import { partSize, postOptionsOf, type StepLosses, type StepPlan, type TrainingEngine } from "./engine.js";
 import type { TrainEvent } from "./events.js";
 import { foreseeShortage, shortageError } from "./memory.js";
@@ -139,15 +145,29 @@ export class Run {
         `${this.options.runDir}: the run has finished ${run.epoch} epochs, the configuration asks for ${this.epochs.length}; raise train.phases or start a new run`,
       );
     }
-    this.engine.load(checkpoint);
+    const file = `${this.paths.last}.safetensors`;
+    const what = `${file}: is a checkpoint of another network than ${this.paths.config} names`;
+    this.engine.load(checkpoint, what);
     this.state = { ...run, lossSums: { ...run.lossSums }, configHash: this.state.configHash };
     if (this.leads) await truncateLog(this.paths.log, run.step, run.epoch);
   }
 
-  /** Writes a checkpoint of the present state. */
+  /**
+   * Writes a checkpoint of the present state.
+   *
+   * @throws DataError, and the former checkpoint stays, when weights are no longer finite: a step can break them although
+   * its own loss was finite
+   */
   async save(which: "last" | "best"): Promise<void> {
     if (!this.leads) return;
     const { network, adam } = this.engine.state();
+    const broken = firstNotFinite(network);
+    if (broken !== null) {
+      const kept = hasCheckpoint(this.paths.last) ? `${this.paths.last}.safetensors is of before; ` : "";
+      throw new DataError(
+        `${broken} is no longer finite after step ${this.state.step}: training has diverged; ${kept}start anew with a lower learning rate (train.phases[].lr)`,
+      );
+    }
     const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
     await writeCheckpoint(this.paths[which], { run, network, adam });
     this.tell({ kind: "checkpoint", which, path: `${this.paths[which]}.safetensors`, step: this.state.step });
