@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -18,7 +19,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeTinyDataset } from "./dataset.js";
 
-const MAIN = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 
 /** 14 steps of four patches of 22 px; a very narrow network. */
 const SET = [
@@ -35,7 +36,7 @@ const SET = [
   "train.phases=[{epochs: 2, lr: 0.003, lrDropAfter: 1, lrDrop: 0.001}]",
 ];
 
-const hasC10d = isTorchAvailable() && c10dBackends().includes("gloo");
+const possible = existsSync(MAIN) && isTorchAvailable() && c10dBackends().includes("gloo");
 
 let root = "";
 beforeAll(async () => {
@@ -53,10 +54,7 @@ function start(env: Record<string, string>, name: string, ...more: string[]): St
   const args = ["train", "--data", join(root, "data"), "--run", join(root, name), ...more];
   const child = spawn(
     process.execPath,
-    [
-      ...["--conditions=source", "--import", import.meta.resolve("tsx"), MAIN, ...args],
-      ...SET.flatMap((assignment) => ["--set", assignment]),
-    ],
+    [MAIN, ...args, ...SET.flatMap((assignment) => ["--set", assignment])],
     { env: { ...process.env, OMP_NUM_THREADS: "1", ...env }, stdio: ["ignore", "pipe", "pipe"] },
   );
   let stderr = "";
@@ -97,10 +95,10 @@ async function weights(name: string): Promise<Map<string, ArrayLike<number>>> {
   return new Map([...network].map(([key, { data }]) => [key, data]));
 }
 
-describe.skipIf(!hasC10d)(
-  hasC10d
+describe.skipIf(!possible)(
+  possible
     ? "training in two processes"
-    : "training in two processes (skipped: the libtorch addon is not built, or lacks c10d)",
+    : "training in two processes (skipped: the command or the libtorch addon is not built, or lacks c10d)",
   () => {
     test("takes the steps of one process with batch-norm groups", async () => {
       const two = start({}, "two", "--processes", "2");

@@ -116,7 +116,7 @@ describe.each(MAP_NETWORKS)("%s agrees", (name) => {
     [reference, runReference(reference)],
   ]);
 
-  it("ONNX Runtime, both presets, every rewrite", async () => {
+  it("ONNX Runtime, both presets, every rewrite of the paper's", async () => {
     for (const [prepared, preset] of [
       [paper, "paper"],
       [reference, "reference"],
@@ -130,8 +130,8 @@ describe.each(MAP_NETWORKS)("%s agrees", (name) => {
         intendedUse: "research use only",
         renogradeVersion: "0.1.0",
       });
-      const rewrites = REWRITTEN.has(name) ? (["none", "reorder", "full"] as const) : (["none"] as const);
-      for (const rewrite of rewrites) {
+      const rewritten = preset === "paper" ? (["none", "reorder", "full"] as const) : (["full"] as const);
+      for (const rewrite of REWRITTEN.has(name) ? rewritten : (["none"] as const)) {
         const bytes = exportOnnx(network, { rewrite }, prepared.state, metadata);
         const outputs = await runModel(bytes, prepared, () => "image");
         expectClose(outputs, expected.get(prepared)!.outputs, ONNX_TOLERANCE);

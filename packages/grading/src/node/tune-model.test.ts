@@ -34,7 +34,7 @@ const request = () => ({
   images: IMAGES,
   data: "Disks.",
   classes: RCC_CLASSES,
-  threads: 2,
+  threads: 1,
 });
 
 describe("tuneModel", () => {
@@ -86,6 +86,7 @@ describe("tuneModel", () => {
         ...request(),
         outPath,
         memoryMiB: 0,
+        threads: at === "search" ? 2 : 1,
         signal: controller.signal,
         onProgress: ({ stage }) => {
           if (stage === at) controller.abort();

@@ -27,6 +27,8 @@ const SMALL = [
   "train.threads=1",
   "train.workers=0",
   "train.logEvery=2",
+  "train.page=false",
+  "train.tensorboard=false",
   "train.phases=[{epochs: 2, lr: 0.003, lrDropAfter: 1, lrDrop: 0.001}]",
 ];
 
