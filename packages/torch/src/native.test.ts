@@ -22,6 +22,18 @@ describe("without the addon", () => {
     vi.doUnmock("node:fs");
     vi.resetModules();
   });
+  test("an addon of older sources is told by what it lacks", async () => {
+    vi.resetModules();
+    vi.doMock("node:fs", () => ({ existsSync: () => true }));
+    vi.doMock("node:module", () => ({ createRequire: () => () => ({ op() {}, call() {} }) }));
+    const torch = await import("./index.js");
+    expect(() => torch.tensor(Float32Array.of(1), [1])).toThrow(
+      /built from older sources \(it lacks release, keep, .*\); run `npm run setup`/,
+    );
+    vi.doUnmock("node:module");
+    vi.doUnmock("node:fs");
+    vi.resetModules();
+  });
 });
 
 describe("the build script", () => {

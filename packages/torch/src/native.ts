@@ -94,6 +94,46 @@ export interface Native {
   c10dBackends(): string[];
 }
 
+/** Every function of {@link Native}, for {@link missingFunctions}. */
+const FUNCTIONS = {
+  op: true,
+  call: true,
+  release: true,
+  keep: true,
+  beginScope: true,
+  endScope: true,
+  fromArray: true,
+  read: true,
+  write: true,
+  shape: true,
+  dtype: true,
+  device: true,
+  item: true,
+  requiresGrad: true,
+  gradOf: true,
+  setGrad: true,
+  backward: true,
+  grad: true,
+  gradEnabled: true,
+  threads: true,
+  manualSeed: true,
+  algorithms: true,
+  memory: true,
+  resetPeak: true,
+  emptyCache: true,
+  setMemoryLimit: true,
+  setMemoryBound: true,
+  cudaDevices: true,
+  version: true,
+  config: true,
+  c10dBackends: true,
+} as const satisfies Record<keyof Native, true>;
+
+/** Functions that an addon lacks because it was compiled from older sources. */
+export function missingFunctions(addon: object): string[] {
+  return Object.keys(FUNCTIONS).filter((name) => !(name in addon));
+}
+
 /** What the addon has besides where it was built with c10d (native/distributed.hpp). Objects are numbers. */
 export interface DistributedNative extends Native {
   storeOpen(host: string, port: number, server: boolean, timeoutMs: number): number;
@@ -149,6 +189,13 @@ export function native(): Native {
       "libtorch",
       `the libtorch addon cannot be loaded (${reason}); rebuild it with \`node ${buildScript} --force\``,
       { cause },
+    );
+  }
+  const missing = missingFunctions(addon);
+  if (missing.length > 0) {
+    throw new MissingDependencyError(
+      "libtorch",
+      `the libtorch addon was built from older sources (it lacks ${missing.join(", ")}); run \`npm run setup\` in a clone, or \`node ${buildScript}\``,
     );
   }
   // libtorch's own default is one thread on some systems, and each worker thread has its own count.
