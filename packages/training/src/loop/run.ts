@@ -33,7 +33,7 @@ import { appendLog, type LogRecord, truncateLog } from "./run-log.js";
 import { type EpochPlan, planBatches, planEpochs, stepsPerEpoch } from "./schedule.js";
 import { isBetter, namedScores, selectionScore, type ValidationScores } from "./scores.js";
 import type { TrainOptions } from "./train.js";
-import { validate } from "./validate.js";
+import { DivergedError, validate } from "./validate.js";
 
 /** Sum of losses over steps, by name, `total` first. */
 type LossSums = Record<string, number>;
@@ -163,10 +163,7 @@ export class Run {
     const { network, adam } = this.engine.state();
     const broken = firstNotFinite(network);
     if (broken !== null) {
-      const kept = hasCheckpoint(this.paths.last) ? `${this.paths.last}.safetensors is of before; ` : "";
-      throw new DataError(
-        `${broken} is no longer finite after step ${this.state.step}: training has diverged; ${kept}start anew with a lower learning rate (train.phases[].lr)`,
-      );
+      throw this.diverged(`${broken} is no longer finite: training has diverged`);
     }
     const run = { ...this.state, adamSteps: Object.fromEntries(adam.steps) };
     await writeCheckpoint(this.paths[which], { run, network, adam });
@@ -184,6 +181,15 @@ export class Run {
   measuresQuality(epoch: number): boolean {
     const { evalPq } = this.config.train;
     return evalPq > 0 && (epoch % evalPq === 0 || epoch === this.epochs.length);
+  }
+
+  /** The error of weights that are of no use and were not saved. */
+  diverged(what: string, cause?: unknown): DataError {
+    const kept = hasCheckpoint(this.paths.last) ? `${this.paths.last}.safetensors is of before; ` : "";
+    return new DataError(
+      `${what} by step ${this.state.step}; ${kept}start anew with a lower learning rate (train.phases[].lr)`,
+      { cause },
+    );
   }
 
   /** Writes the last checkpoint and ends the run. @throws InterruptedError always */
@@ -379,6 +385,7 @@ export class Run {
     } catch (error) {
       this.team?.announce(epoch, "stop");
       if (isRenogradeError(error, "InterruptedError")) await this.saveAndStop(error);
+      if (error instanceof DivergedError) throw this.diverged(error.message, error);
       await this.save("last");
       if (!(error instanceof OutOfMemoryError)) throw error;
       const { validBatch } = this.config.train;

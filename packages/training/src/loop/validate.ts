@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type PostOptions, throwIfAborted } from "@renograde/core";
+import { DataError, type PostOptions, throwIfAborted } from "@renograde/core";
 import type { PatchKeeper } from "../run-page/patch-pictures.js";
 import { batchClasses, samplePlan } from "../targets/batch.js";
 import { type BatchRequest, feedBatches } from "../targets/batch-feed.js";
@@ -11,6 +11,9 @@ import type { PatchSource } from "../targets/patch-source.js";
 import type { TrainingEngine } from "./engine.js";
 import { createQualityKeeper } from "./quality.js";
 import { createScoreKeeper, distanceTarget, mapLayout, type ValidationScores } from "./scores.js";
+
+/** The network gives NaN where it is to be scored: its weights are of no use. */
+export class DivergedError extends DataError {}
 
 /** All patches in batches of `size`, without variation. */
 function* requestsInOrder(length: number, size: number): Generator<BatchRequest> {
@@ -24,6 +27,7 @@ function* requestsInOrder(length: number, size: number): Generator<BatchRequest>
  * Scores the network, with running statistics, on the plain centres of all patches of `source`.
  *
  * @throws InterruptedError when `signal` is aborted
+ * @throws DivergedError naming the patch where the network gives NaN
  */
 export async function validate(
   engine: TrainingEngine,
@@ -51,6 +55,11 @@ export async function validate(
     const classes = batchClasses(batch);
     const distance = (target && batch.targets.get(target)) ?? [];
     const maps = engine.predict(batch, samples.length);
+    const wrong = maps.findIndex(Number.isNaN);
+    if (wrong >= 0) {
+      const patch = source.describe(samples[Math.floor((wrong * samples.length) / maps.length)]!);
+      throw new DivergedError(`the network gives NaN on ${patch}: training has diverged`);
+    }
     const dice = keeper.add(maps, classes, distance, samples.length);
     const pq = quality?.add(maps, batch.instances, classes, samples.length) ?? null;
     options.patches?.add(batch, maps, samples, { dice, pq });
