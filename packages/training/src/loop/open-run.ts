@@ -23,6 +23,7 @@ import { createEngine, type TrainingEngine } from "./engine.js";
 import {
   dataFingerprint,
   fixedDifferences,
+  type RunInfo,
   readRunConfig,
   readRunInfo,
   runPaths,
@@ -47,6 +48,15 @@ export interface OpenRun {
   /** Trained numbers of the network. */
   readonly parameters: number;
   readonly fingerprint: string;
+  /** What {@link describeRun} writes. */
+  readonly info: RunInfo;
+}
+
+/** Writes `config.yaml` and `run.json`; once nothing speaks against going on, for they replace those of the run. */
+export async function describeRun({ config, runDir }: TrainOptions, open: OpenRun): Promise<void> {
+  if (open.team?.leads === false) return;
+  await writeFileAtomic(runPaths(runDir).config, formatConfig(config));
+  await writeRunInfo(runDir, open.info);
 }
 
 /** Loads libtorch on the wanted device; returns a description of the engine. */
@@ -95,7 +105,7 @@ async function checkRunFolder(options: TrainOptions, resumed: boolean): Promise<
 }
 
 /**
- * Opens data and network and writes `config.yaml` and `run.json`.
+ * Opens data and network; writes nothing.
  *
  * @param resumed - whether a checkpoint will be loaded
  */
@@ -183,28 +193,25 @@ async function openParts(
   const specs = declareParameters(engine.network).filter((spec) => spec.role === "parameter");
   const parameters = specs.reduce((sum, spec) => sum + elements(spec.shape), 0);
   const names = (list: readonly number[]) => list.map((index) => dataset.entries[index]!.name);
-  if (team?.leads ?? true) {
-    await writeFileAtomic(runPaths(runDir).config, formatConfig(config));
-    await writeRunInfo(runDir, {
-      format: 1,
-      renogradeVersion: packageVersion(),
-      engine: engineName,
-      network: config.net.network,
-      parameters,
-      classes: dataset.classes,
-      data: {
-        name: basename(resolve(dataDir)),
-        synthetic: dataset.synthetic,
-        layout: dataset.layout,
-        fingerprint,
-      },
-      split,
-      images: { train: names(split.train), valid: names(split.valid) },
-      patches: { train: train.length, valid: valid.length },
-      ...(team === null ? {} : { processes: team.size }),
-      init,
-    });
-  }
+  const info: RunInfo = {
+    format: 1,
+    renogradeVersion: packageVersion(),
+    engine: engineName,
+    network: config.net.network,
+    parameters,
+    classes: dataset.classes,
+    data: {
+      name: basename(resolve(dataDir)),
+      synthetic: dataset.synthetic,
+      layout: dataset.layout,
+      fingerprint,
+    },
+    split,
+    images: { train: names(split.train), valid: names(split.valid) },
+    patches: { train: train.length, valid: valid.length },
+    ...(team === null ? {} : { processes: team.size }),
+    init,
+  };
   const pretrained = init !== null;
   if (!pretrained && config.train.phases.some((phase) => phase.freeze)) {
     tell({
@@ -213,5 +220,5 @@ async function openParts(
         "the encoder has no pretrained weights, so no phase freezes it (train.phases[].freeze); give them with init.encoder",
     });
   }
-  return { train, valid, pool, engine, team, pretrained, init, parameters, fingerprint };
+  return { train, valid, pool, engine, team, pretrained, init, parameters, fingerprint, info };
 }

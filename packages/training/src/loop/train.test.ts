@@ -243,12 +243,16 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     await expect(run("straight", { resume: true, config: configOf("train.seed=3") })).rejects.toThrow(
       /started with other values of train\.seed/,
     );
+    const described = async () =>
+      await Promise.all(["config.yaml", "run.json"].map((name) => readFile(join(root, "straight", name))));
+    const before = await described();
     await makeDataset(join(root, "other"), 5);
     await expect(run("straight", { resume: true, dataDir: join(root, "other") })).rejects.toThrow(
       /its files are not those the run/,
     );
     const fewer = configOf("train.phases=[{epochs: 1, lr: 0.003}]");
     await expect(run("straight", { resume: true, config: fewer })).rejects.toThrow(/has finished 2 epochs/);
+    expect(await described()).toEqual(before);
   });
 
   it("can be lengthened", async () => {

@@ -10,7 +10,7 @@ import { packageVersion } from "../version.js";
 import { hasCheckpoint, type RunState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { boundMemory } from "./memory.js";
-import { openRun } from "./open-run.js";
+import { describeRun, openRun } from "./open-run.js";
 import { Run } from "./run.js";
 import { runPaths } from "./run-folder.js";
 
@@ -74,6 +74,7 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
       step: String(run.state.step),
     });
     open.engine.synchronise();
+    await describeRun(options, open);
     run.tell({
       kind: "start",
       resumed,
