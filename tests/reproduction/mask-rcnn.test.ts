@@ -21,7 +21,7 @@ net: { network: mask-rcnn, width: 0.05 }
 data: { window: 192, crop: 192, step: 64 }
 aug: { preset: none }
 split: { fractions: [0.5, 0.5, 0] }
-train: { batch: 1, threads: 1, saveEvery: 0, evalPq: 4, phases: [{ epochs: 12, lr: 4.0e-3, lrDrop: 4.0e-3 }] }
+train: { batch: 1, threads: 1, workers: 0, saveEvery: 0, evalPq: 4, phases: [{ epochs: 8, lr: 6.0e-3, lrDrop: 6.0e-3 }] }
 `);
 
 let root = "";
