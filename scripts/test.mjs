@@ -40,8 +40,8 @@ await runMain(async () => {
     npmStep,
     libtorchStep,
     chromiumStep,
-    buildStep,
     together(
+      buildStep,
       addonStep,
       {
         name: "checking format and lint",
