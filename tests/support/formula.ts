@@ -12,26 +12,27 @@ export type Description = readonly [mean: number, meanAbs: number, sample: numbe
 export function formula(name: string, count: number): Float64Array {
   let hash = 2166136261;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
-  return Float64Array.from({ length: count }, (_, i) => {
-    let x = (hash + Math.imul(i, 2654435761)) >>> 0;
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b) >>> 0;
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35) >>> 0;
-    return (x ^ (x >>> 16)) >>> 0;
-  }).map((x) => x / 2147483648 - 1);
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    let x = hash + Math.imul(i, 2654435761);
+    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+    values[i] = ((x ^ (x >>> 16)) >>> 0) / 2147483648 - 1;
+  }
+  return values;
 }
 
 /** `value` of formula.py: what parameter or buffer `name` holds. */
 export function formulaValues(name: string, shape: readonly number[]): Float64Array {
   const [out = 1, cin = 1, ...kernel] = shape;
   const scale = Math.sqrt(6 / (kernel.reduce((a, b) => a * b, 1) * (out + cin)));
-  return formula(
+  const values = formula(
     name,
     shape.reduce((a, b) => a * b, 1),
-  ).map((v) => {
-    if (name.endsWith("running_var")) return 1 + 0.5 * v;
-    if (name.endsWith("running_mean") || name.endsWith("bias")) return 0.1 * v;
-    return shape.length === 1 ? 1 + 0.2 * v : v * scale;
-  });
+  );
+  if (name.endsWith("running_var")) return values.map((v) => 1 + 0.5 * v);
+  if (name.endsWith("running_mean") || name.endsWith("bias")) return values.map((v) => 0.1 * v);
+  return values.map(shape.length === 1 ? (v) => 1 + 0.2 * v : (v) => v * scale);
 }
 
 /** The state of a network whose arrays are {@link formulaValues} of their own names. */
