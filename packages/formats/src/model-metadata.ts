@@ -10,6 +10,8 @@ import {
   isRenogradeError,
   ModelError,
   type PostOptions,
+  STAIN_NORM_METHODS,
+  type StainNormMethod,
   validateClassScheme,
 } from "@renograde/core";
 import { describeValue, isRecord } from "./text.js";
@@ -103,6 +105,12 @@ export interface ModelMetadata {
     /** Measured scores by name, with the set they were measured on in {@link scoresOn}. */
     readonly scores: Readonly<Record<string, number>>;
     readonly scoresOn: string;
+  };
+  /** Stain normalisation of all training images, which images to be graded need as well; absent: none. */
+  readonly stainNorm?: {
+    readonly method: StainNormMethod;
+    /** Name of the image whose stains all were given; null: the published reference of the method. */
+    readonly target: string | null;
   };
   /** SPDX expression or sentence for the weights. */
   readonly licence: string;
@@ -340,6 +348,12 @@ const MODEL_CHECK = object({
     scores: numbers,
     scoresOn: check("text", (value) => typeof value === "string"),
   }),
+  stainNorm: optional(
+    object({
+      method: oneOf(...STAIN_NORM_METHODS),
+      target: check("text or null", (value) => value === null || typeof value === "string"),
+    }),
+  ),
   licence: text,
   intendedUse: text,
   parameterHash: check(

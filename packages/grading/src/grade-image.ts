@@ -10,6 +10,7 @@ import { type PixelSize, resample } from "@renograde/slides";
 import { assembleNuclei, orderMaps } from "./assemble-nuclei.js";
 import type { GradedImage, GradedPixelSize } from "./graded-image.js";
 import { type InferOptions, type InferredMaps, inferMaps } from "./infer.js";
+import { modelStainNorm } from "./model-stain-norm.js";
 import type { InferenceSession } from "./session.js";
 
 /** Pixel sizes this close to the model's are taken as equal: scanners of one magnification differ by as much. */
@@ -24,8 +25,11 @@ export interface GradeOptions extends InferOptions {
   readonly pixelSize?: PixelSize;
   /** Changes to the model's post-processing constants. */
   readonly post?: Partial<PostOptions>;
-  /** Gives the network the image in other colours; results, pictures and densities stay those of the image itself. */
-  readonly stainNorm?: StainNormalizer;
+  /**
+   * Gives the network the image in other colours; results, pictures and densities stay those of the image itself.
+   * Default {@link modelStainNorm}; null: none.
+   */
+  readonly stainNorm?: StainNormalizer | null;
 }
 
 /** What the network made of an image; the second half is {@link finishGrading}. */
@@ -73,7 +77,8 @@ export async function runNetwork(
       `at the model's ${metadata.mpp} µm per pixel the image has ${width} x ${height} px, more than ${MAX_PIXELS} pixels; cut it into pieces`,
     );
   }
-  const normalized = options.stainNorm?.apply(image) ?? null;
+  const stainNorm = options.stainNorm === undefined ? modelStainNorm(metadata) : options.stainNorm;
+  const normalized = stainNorm?.apply(image) ?? null;
   const scaled = resample(normalized ?? image, width, height);
   const resampledAt = performance.now();
   const inferred = await inferMaps(scaled, session, metadata, options);
@@ -81,7 +86,7 @@ export async function runNetwork(
     ...inferred,
     pixelSize,
     mapsMpp: resized ? metadata.mpp : pixelSize.mpp,
-    ...(normalized && options.stainNorm && { stainNorm: options.stainNorm.description }),
+    ...(normalized && stainNorm && { stainNorm: stainNorm.description }),
     resampleMs: resampledAt - start,
     inferenceMs: performance.now() - resampledAt,
   };

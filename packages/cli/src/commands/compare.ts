@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from "../context.js";
 import { metricOptions } from "../metric-settings.js";
+import { shippedModels } from "../models.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
 
@@ -29,6 +30,12 @@ interface CompareOptions {
   readonly threads?: number;
   readonly set: string[];
   readonly json?: JsonOption;
+}
+
+/** The file of a shipped model where `side` is the name of one and no path. */
+async function modelOrPath(side: string): Promise<string> {
+  if (existsSync(side)) return side;
+  return (await shippedModels()).find((model) => model.name === side)?.path ?? side;
 }
 
 /** What one side is. */
@@ -105,10 +112,11 @@ async function compare(context: Context, a: string, b: string, options: CompareO
   if (resolve(a) === resolve(b)) throw new UsageError(`${a}: named twice; name two things to compare`);
   const grading = await import("@renograde/grading/node");
   const { writeFileAtomic } = await import("@renograde/slides/node");
-  const needed = options.out !== undefined || kindOf(a) !== "folder" || kindOf(b) !== "folder";
+  const [pathA, pathB] = [await modelOrPath(a), await modelOrPath(b)];
+  const needed = options.out !== undefined || kindOf(pathA) !== "folder" || kindOf(pathB) !== "folder";
   const images = needed ? await findImages(options) : undefined;
-  const folderA = await predictionFolder(context, a, "a", images, options);
-  const folderB = await predictionFolder(context, b, "b", images, options);
+  const folderA = await predictionFolder(context, pathA, "a", images, options);
+  const folderB = await predictionFolder(context, pathB, "b", images, options);
   const stage = context.progress.stage("comparing", "images");
   const comparison = await grading.compareFolders({
     truthDir: options.truth,
@@ -144,7 +152,11 @@ export function registerCompare(program: Command, run: Run): void {
   program
     .command("compare")
     .description("two predictions of the same images, two models or two runs, side by side")
-    .argument("<a>", "prediction folder, model (.onnx) or run folder", pathOf("A"))
+    .argument(
+      "<a>",
+      "prediction folder, model (.onnx, or the name of a shipped one) or run folder",
+      pathOf("A"),
+    )
     .argument("<b>", "what to compare it with", pathOf("B"))
     .requiredOption("--truth <dir>", "folder of true annotations, or a dataset folder", pathOf("--truth"))
     .option(

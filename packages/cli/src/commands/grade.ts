@@ -39,7 +39,7 @@ interface GradeOptions {
   readonly device: (typeof DEVICES)[number];
   readonly threads?: number;
   readonly batch?: number;
-  readonly stainNorm?: StainNormMethod;
+  readonly stainNorm?: StainNormMethod | "none";
   readonly stainTarget?: string;
   readonly resume: boolean;
   readonly set: string[];
@@ -94,9 +94,12 @@ function windowsOfAll(): (p: GradeProgress) => { done: number; total: number } {
 }
 
 /** The normalisation that was asked for. */
-async function openStainNorm({ stainNorm, stainTarget }: GradeOptions): Promise<StainNormalizer | undefined> {
-  if (stainNorm === undefined) {
-    if (stainTarget === undefined) return undefined;
+async function openStainNorm({
+  stainNorm,
+  stainTarget,
+}: GradeOptions): Promise<StainNormalizer | null | undefined> {
+  if (stainNorm === undefined || stainNorm === "none") {
+    if (stainTarget === undefined) return stainNorm === "none" ? null : undefined;
     throw new UsageError("--stain-target: needs --stain-norm macenko or reinhard");
   }
   if (stainTarget === undefined) return createStainNormalizer(stainNorm);
@@ -191,8 +194,8 @@ export function registerGrade(program: Command, run: Run): void {
     .addOption(
       new Option(
         "--stain-norm <method>",
-        "give the network images in the colours of a reference; for images stained unlike the training data",
-      ).choices(STAIN_NORM_METHODS),
+        "give the network images in the colours of a reference; for images stained unlike the training data; default as the model was trained",
+      ).choices(["none", ...STAIN_NORM_METHODS]),
     )
     .option(
       "--stain-target <image>",

@@ -7,6 +7,7 @@ import { isRenogradeError, UsageError } from "@renograde/core";
 import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
+import { shippedModels } from "../models.js";
 import type { Run } from "../program.js";
 import { wrap } from "../progress.js";
 import { formatTable, integer } from "../tables.js";
@@ -46,6 +47,14 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
             .join(", "),
         ],
         ...(tuning === undefined ? [] : [["tuned", tuningText(tuning)]]),
+        ...(metadata.stainNorm === undefined
+          ? []
+          : [
+              [
+                "stains",
+                `normalised (${metadata.stainNorm.method}, to ${metadata.stainNorm.target ?? "its published reference"})`,
+              ],
+            ]),
         ["training data", `${training.synthetic ? "SYNTHETIC. " : ""}${training.data}`],
         ["training", `${training.epochs} epochs, ${integer(training.steps)} steps, seed ${training.seed}`],
         [
@@ -116,16 +125,21 @@ export function registerModel(program: Command, run: Run): void {
     .description("about networks and model files")
     .helpCommand(false)
     .command("summary")
-    .description("parameters, tensors and multiply-adds of a network, or what an ONNX file says of itself")
-    .argument("<name>", "chr-net, shr, mhr, mhr-udist, or an ONNX file")
+    .description("parameters, tensors and multiply-adds of a network, or what a model says of itself")
+    .argument(
+      "<name>",
+      "a network, such as chr-net or hover-net, an ONNX file, or a shipped model, such as he-nuclei",
+    )
     .option("--set <key=value>", "net.* options, repeatable, for instance net.width=0.25", collect, [])
     .option("--json [file]", "print one JSON document, or write it to a file")
     .addHelpText("after", "\nExample: renograde model summary chr-net")
     .action(async (name: string, options: SummaryOptions) => {
-      await run((context) =>
-        name.endsWith(".onnx")
-          ? summarizeFile(context, name, options)
-          : summarizeNetwork(context, name, options),
-      );
+      await run(async (context) => {
+        const shipped = (await shippedModels()).find((model) => model.name === name);
+        const file = name.endsWith(".onnx") ? name : shipped?.path;
+        await (file === undefined
+          ? summarizeNetwork(context, name, options)
+          : summarizeFile(context, file, options));
+      });
     });
 }

@@ -5,8 +5,10 @@
  * @module
  */
 import { type PostOptions, type StainNormalizer, throwIfAborted, UsageError } from "@renograde/core";
+import type { ModelMetadata } from "@renograde/formats";
 import { listInputs } from "@renograde/slides/node";
 import type { GradedPixelSize } from "../graded-image.js";
+import { modelStainNorm } from "../model-stain-norm.js";
 import { planWindows } from "../window-plan.js";
 import { GradeRun } from "./grade-run.js";
 import { openJournal } from "./journal.js";
@@ -46,8 +48,11 @@ export interface GradeInputsOptions extends OnnxOptions {
   readonly flipTTA?: boolean;
   /** `export.dropDegenerate`. */
   readonly dropDegenerate?: boolean;
-  /** Stain normalisation of what the network sees; an image with too little tissue is graded as it is, with a warning. */
-  readonly stainNorm?: StainNormalizer;
+  /**
+   * Stain normalisation of what the network sees; an image with too little tissue is graded as it is, with a warning.
+   * Default: that of the model's training, where it was to the published reference; null: none.
+   */
+  readonly stainNorm?: StainNormalizer | null;
   /** Skip images that an earlier run finished with the same model and options, default true. */
   readonly resume?: boolean;
   /** Date of the report, `2026-11-23`; default today. */
@@ -94,6 +99,13 @@ export interface GradeSummary {
   readonly report?: string;
 }
 
+/** Says what a model needs that it does not hold. */
+function missingTarget({ name, stainNorm }: ModelMetadata): string | null {
+  if (stainNorm === undefined || stainNorm.target === null) return null;
+  const { method, target } = stainNorm;
+  return `${name} was trained on images with the stains of ${target} (${method}), which the model does not hold; give the network the same with --stain-norm ${method} --stain-target ${target}`;
+}
+
 /**
  * Grades images and folders of images into a prediction folder.
  *
@@ -117,7 +129,13 @@ export async function gradeInputs(options: GradeInputsOptions): Promise<GradeSum
     const journal = await openJournal(options.outDir);
     try {
       options.onStart?.(model);
-      return await new GradeRun(options, model, journal, files).execute();
+      let { stainNorm } = options;
+      if (stainNorm === undefined) {
+        stainNorm = modelStainNorm(model.metadata);
+        const missing = missingTarget(model.metadata);
+        if (missing !== null) options.onWarning?.(missing);
+      }
+      return await new GradeRun({ ...options, stainNorm }, model, journal, files).execute();
     } finally {
       await journal.close();
     }

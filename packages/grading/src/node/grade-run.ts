@@ -146,7 +146,7 @@ export class GradeRun {
       ...this.calibration(file, pixelSize),
       ...(options.step !== undefined && { step: options.step }),
       ...(options.flipTTA !== undefined && { flipTTA: options.flipTTA }),
-      ...(options.stainNorm && { stainNorm: options.stainNorm }),
+      stainNorm: options.stainNorm ?? null,
       ...(options.signal && { signal: options.signal }),
       onSubmitted,
       onProgress: (windows, totalWindows) =>

@@ -91,6 +91,24 @@ describe("grading with stain normalisation", () => {
     expect(await readFile(join(root, "out/glass.json"), "utf8")).not.toContain("macenko");
   });
 
+  it("gives images the colours the model was trained on, or says what it lacks for that", async () => {
+    const trained = (target: string | null): LoadedModel => ({
+      ...model,
+      metadata: { ...model.metadata, stainNorm: { method: "macenko", target } },
+    });
+    const asked = await grade({ stainNorm: createStainNormalizer("macenko"), resume: false });
+    const own = await grade({ model: trained(null), resume: false });
+    expect(own.summary.stainNorm).toBe("macenko (built-in reference)");
+    expect(own.seen).toBe(asked.seen);
+    const plain = await grade({ resume: false });
+    expect((await grade({ model: trained(null), stainNorm: null, resume: false })).seen).toBe(plain.seen);
+    const lacking = await grade({ model: trained("slide7.png"), resume: false });
+    expect(lacking.seen).toBe(plain.seen);
+    expect(lacking.warnings.join()).toMatch(
+      /trained on images with the stains of slide7\.png .*--stain-norm macenko --stain-target slide7\.png/,
+    );
+  });
+
   it("grades again for another reference, and not for the same", async () => {
     const resumed = async (stainNorm: ReturnType<typeof createStainNormalizer>) =>
       (await grade({ stainNorm })).summary.images.every((image) => image.resumed);

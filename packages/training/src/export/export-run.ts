@@ -45,6 +45,14 @@ function trainingFacts(config: TrainConfig, info: RunInfo, run: RunState): Model
   };
 }
 
+function stainNormOf({
+  stainNorm: method,
+  stainTarget,
+}: TrainConfig["data"]): Pick<ModelMetadata, "stainNorm"> {
+  if (method === "none") return {};
+  return { stainNorm: { method, target: stainTarget === null ? null : basename(stainTarget) } };
+}
+
 function checkpointPath(runDir: string, which: "best" | "last" | number): string {
   const paths = runPaths(runDir);
   return typeof which === "number" ? paths.epoch(which) : paths[which];
@@ -97,7 +105,7 @@ export async function exportRun(
   const output = config.data.crop - usual.rim;
   const metadata: ModelMetadata = {
     ...describeModel(network, checkpoint.network, {
-      name: config.model.name,
+      name: config.model.name ?? network.name,
       mpp: config.data.mpp,
       post: postOptionsOf(config, network),
       training: trainingFacts(config, info, checkpoint.run),
@@ -108,6 +116,7 @@ export async function exportRun(
     window: config.data.crop,
     output,
     kept: Math.max(8, output - (usual.output - usual.kept)),
+    ...stainNormOf(config.data),
   };
   const broken = firstNotFinite(checkpoint.network);
   if (broken !== null) {

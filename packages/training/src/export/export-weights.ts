@@ -49,7 +49,7 @@ export async function exportWeights(
   const network = networkOf(config, classes);
   const { file, format, sha256 } = initial.record;
   const metadata = describeModel(network, initial.state, {
-    name: config.model.name,
+    name: config.model.name ?? network.name,
     mpp: config.data.mpp,
     post: postOptionsOf(config, network),
     training: {

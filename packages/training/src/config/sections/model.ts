@@ -11,8 +11,9 @@ export const model = z
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9._-]*$/i)
-      .default("chr-net")
-      .describe("name of the exported model: letters, digits, dots, dashes"),
+      .nullable()
+      .default(null)
+      .describe("name of the exported model: letters, digits, dots, dashes; null = the network's name"),
     data: z
       .string()
       .default("")
