@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/load-config.js";
 import { cutPatch, type PreparedImage } from "../targets/windows.js";
 import { augmentedCrop, sampleRandom } from "./augment.js";
-import { type AugmentationOptions, type AugmentationPlan, drawAugmentation } from "./plan.js";
+import { type AugmentationOptions, type AugmentationPlan, drawAugmentation, windowFor } from "./plan.js";
 import { applySymmetry } from "./symmetry.js";
 
 const options = (...set: string[]): AugmentationOptions => parseConfig("", { set }).aug;
@@ -33,6 +33,13 @@ function imageOf(width: number, height: number): PreparedImage {
     distance: Uint8Array.from({ length: size }, () => random.int(0, 255)),
   };
 }
+
+describe("windowFor", () => {
+  it("covers the crop when it is turned, and for reference shrunk as well", () => {
+    const sides = (["reference", "paper", "flip", "none"] as const).map((preset) => windowFor(preset, 262));
+    expect(sides).toEqual([464, 371, 262, 262]);
+  });
+});
 
 describe("drawAugmentation", () => {
   it("is reference unless asked otherwise", () => {

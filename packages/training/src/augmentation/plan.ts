@@ -66,6 +66,15 @@ export const REFERENCE_RANGES = {
   contrast: [0.75, 1.25],
 } as const;
 
+/**
+ * Side of the window that a preset needs for a crop, px: turned by 45 degrees, and for `reference` shrunk to 0.8, it must
+ * still cover the crop (spec/training.md §5, §6). The one percent of shift and the shear are left to the margin.
+ */
+export function windowFor(preset: AugmentationPreset, crop: number): number {
+  if (preset === "reference") return Math.ceil((crop * Math.SQRT2) / REFERENCE_RANGES.scale[0]);
+  return preset === "paper" ? Math.ceil(crop * Math.SQRT2) : crop;
+}
+
 const side = (random: Random): BlurSide => (random.chance(0.5) ? 3 : 5);
 const around = (random: Random, range: number): number => random.uniform(-range, range);
 

@@ -9,6 +9,7 @@ import { DataError, throwIfAborted, UsageError } from "@renograde/core";
 import { declareParameters, elements } from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import { type Device, loadTorch, setAlgorithms, setThreads } from "@renograde/torch";
+import { windowFor } from "../augmentation/plan.js";
 import { formatConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
 import type { Dataset } from "../datasets/dataset.js";
@@ -212,6 +213,14 @@ async function openParts(
     ...(team === null ? {} : { processes: team.size }),
     init,
   };
+  const { window, crop } = config.data;
+  const needed = windowFor(config.aug.preset, crop);
+  if (window < needed) {
+    tell({
+      kind: "warning",
+      message: `data.window ${window} is too small for aug.preset ${config.aug.preset} on crops of ${crop} px: corners of turned patches will be black; set data.window to ${needed + ((needed - crop) % 2)} or more, or aug.preset to flip`,
+    });
+  }
   const pretrained = init !== null;
   if (!pretrained && config.train.phases.some((phase) => phase.freeze)) {
     tell({
