@@ -6,7 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { DataError, isRenogradeError, throwIfAborted, UsageError } from "@renograde/core";
+import { DataError, InterruptedError, isRenogradeError, throwIfAborted, UsageError } from "@renograde/core";
 import { networks, summarize } from "@renograde/nn";
 import { encodePng, writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
@@ -263,6 +263,11 @@ async function runRow(
     resume: true,
     ...(signal === undefined ? {} : { signal }),
     onProgress: (event) => options.onProgress?.({ kind: "train", event }),
+  }).catch((cause: unknown) => {
+    if (!isRenogradeError(cause, "InterruptedError")) throw cause;
+    throw new InterruptedError(`interrupted while ${row.network} was trained; the same command goes on`, {
+      cause,
+    });
   });
   await exportRun(files.run, files.model, { checkpoint: trained.best === null ? "last" : "best" });
   const grader = await options.openGrader(files.model);
