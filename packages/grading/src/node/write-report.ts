@@ -31,7 +31,8 @@ export async function encodeReportImage(
 ): Promise<ReportImage> {
   const picture = dataUri("image/jpeg", await encodeJpeg(image, JPEG_QUALITY, MAX_PICTURE_SIDE));
   const layers: string[] = [];
-  if (graded.tasks !== undefined) {
+  // With one class both tasks are the nuclei themselves.
+  if (graded.tasks !== undefined && graded.classes.classes.length > 1) {
     for (const task of [0, 1] as const) {
       const { width, height, rgba } = taskLayer(graded.classes, task, graded.tasks);
       layers.push(dataUri("image/png", await encodeLayer(width, height, rgba)));

@@ -48,11 +48,14 @@ function countTypes(images: readonly ReportImage[], classCount: number): number[
   return counts;
 }
 
+const counted = (nuclei: number): string => `${number(nuclei)} ${nuclei === 1 ? "nucleus" : "nuclei"}`;
+
 /** The one sentence that matters: how many nuclei, which shares, where the worst field is. */
 export function verdict(input: Pick<ReportPageInput, "images" | "payload" | "scheme">): string {
   const counts = countTypes(input.images, input.scheme.classes.length);
   const total = counts.reduce((a, b) => a + b, 0);
   if (total === 0) return "No nuclei found";
+  if (input.scheme.classes.length === 1) return counted(total);
   const shares = input.scheme.classes.map((c, i) => `${c.short} ${percent(counts[i + 1]!, total)}`);
   const grades = gradeIds(input.scheme);
   const worst = worstFields(input.images, grades)[0];
@@ -60,7 +63,7 @@ export function verdict(input: Pick<ReportPageInput, "images" | "payload" | "sch
     worst === undefined
       ? ""
       : `; highest-grade field: ${fieldText(worst, input.scheme, grades, input.images.length > 1)}`;
-  return `${number(total)} nuclei; ${shares.join(", ")}${field}`;
+  return `${counted(total)}; ${shares.join(", ")}${field}`;
 }
 
 interface PlacedField {
@@ -101,7 +104,17 @@ function fieldText(
   return `${scheme.classes[top - 1]!.short} ${percent(field.counts[top - 1]!, graded)} of ${graded} graded nuclei at ${place}`;
 }
 
-function distributionPanel(classes: readonly ReportClass[], counts: readonly number[]): string {
+/** What the shares of the classes are called: grades, other classes, or one class alone. */
+function distributionTitle(scheme: ClassScheme): string {
+  if (scheme.classes.length === 1) return "Nuclei";
+  return gradeIds(scheme).length > 0 ? "Grade distribution" : "Class distribution";
+}
+
+function distributionPanel(
+  title: string,
+  classes: readonly ReportClass[],
+  counts: readonly number[],
+): string {
   const total = counts.reduce((a, b) => a + b, 0);
   const rows = classes.map((c, i) => {
     const n = counts[i + 1]!;
@@ -109,7 +122,21 @@ function distributionPanel(classes: readonly ReportClass[], counts: readonly num
     return `<label><input type="checkbox" id="class-${i}" checked title="show or hide (key ${i + 1})"><span>${escapeHtml(c.short)}</span></label>
 <span class="bar"><i data-class="${i + 1}" style="width:${share.toFixed(2)}%;background:${c.color}"></i></span><span class="share">${percent(n, total)}</span><span class="n">${number(n)}</span>`;
   });
-  return `<div class="panel"><h2>Grade distribution</h2><div class="dist">${rows.join("")}</div></div>`;
+  return `<div class="panel"><h2>${title}</h2><div class="dist">${rows.join("")}</div></div>`;
+}
+
+/** Keys and mouse. */
+function helpText({ payload, images }: ReportPageInput): string {
+  const classes = payload.classes.length;
+  const keys = [
+    "Wheel or + − zooms",
+    "drag moves",
+    "0 shows all",
+    classes === 1 ? "1 toggles the nuclei" : `1–${classes} toggle classes`,
+    "O outlines",
+    ...(images.some((image) => image.taskLayers.length > 0) ? ["H task maps"] : []),
+  ];
+  return `${keys.join(", ")}. Nothing leaves this computer.`;
 }
 
 function layersPanel(payload: ReportPayload, images: readonly ReportImage[]): string {
@@ -122,11 +149,14 @@ function layersPanel(payload: ReportPayload, images: readonly ReportImage[]): st
 <div class="stack-legend">${task.labels.map((label, k) => `<span class="swatch" style="background:${task.colors[k]}"></span> ${escapeHtml(label)}`).join(" &nbsp; ")}</div>`,
       )
     : [];
+  const noTaskMap =
+    layers.length === 0
+      ? ""
+      : `<label><input type="radio" name="layer" value="-1" checked><span>No task map</span><span class="key">H next</span></label>\n`;
   return `<div class="panel layers"><h2>Layers</h2>
 <label><input type="checkbox" id="outlines" checked><span>Outlines</span><span class="key">O</span></label>
 <label><input type="checkbox" id="safe"><span>Colour-blind-safe colours</span></label>
-<label><input type="radio" name="layer" value="-1" checked><span>No task map</span><span class="key">H next</span></label>
-${layers.join("")}</div>`;
+${noTaskMap}${layers.join("")}</div>`;
 }
 
 function fieldsSection(input: ReportPageInput, grades: readonly number[]): string {
@@ -258,7 +288,11 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
   if (input.model?.training.synthetic) {
     yield `<div class="synthetic">The model was trained on synthetic sections only. Its grades of real tissue mean nothing.</div>`;
   } else if (input.model && gradeIds(input.scheme).length === 0) {
-    yield `<div class="synthetic">The model outlines nuclei and does not grade them. Licence of its weights: ${escapeHtml(input.model.licence)}.</div>`;
+    const says =
+      input.scheme.classes.length === 1
+        ? "The model outlines nuclei and does not grade them."
+        : "The model's classes are not grades of kidney nuclei.";
+    yield `<div class="synthetic">${says} Licence of its weights: ${escapeHtml(input.model.licence)}.</div>`;
   }
   yield "</header>";
   if (first === undefined) {
@@ -274,10 +308,10 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
       );
       yield `<div class="panel picker"><h2>Image</h2><select id="picker">${options.join("")}</select></div>`;
     }
-    yield distributionPanel(input.payload.classes, counts);
+    yield distributionPanel(distributionTitle(input.scheme), input.payload.classes, counts);
     yield layersPanel(input.payload, input.images);
     yield `<div class="panel nucleus"><h2>Nucleus</h2><div id="nucleus"></div></div>
-<div class="panel help">Wheel or + − zooms, drag moves, 0 shows all, 1–${input.payload.classes.length} toggle classes, O outlines, H task maps. Nothing leaves this computer.</div></div></div></div>`;
+<div class="panel help">${helpText(input)}</div></div></div></div>`;
   }
   yield "<main>";
   yield fieldsSection(input, gradeIds(input.scheme));

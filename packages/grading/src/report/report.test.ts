@@ -1,4 +1,4 @@
-import { createLabelMap, type Nucleus, RCC_CLASSES } from "@renograde/core";
+import { type ClassScheme, createLabelMap, type Nucleus, RCC_CLASSES } from "@renograde/core";
 import { describe, expect, it } from "vitest";
 import type { GradedImage } from "../graded-image.js";
 import { fakeMetadata } from "../testing/fake-model.js";
@@ -140,6 +140,31 @@ describe("the page", () => {
   it("states the verdict in one sentence", () => {
     expect(verdict(input)).toBe("2 nuclei; G1 50 %, G2 0.0 %, G3 50 %, Endo 0.0 %");
     expect(verdict({ ...input, images: [] })).toBe("No nuclei found");
+  });
+
+  it("speaks of nuclei where there is one class, and of classes where none is a grade", () => {
+    const reduced = (count: number) => {
+      const merge = Array.from({ length: count + 1 }, (_, i) => i);
+      const [first, second] = RCC_CLASSES.tasks;
+      const scheme: ClassScheme = {
+        ...RCC_CLASSES,
+        tasks: [
+          { ...first, merge },
+          { ...second, merge },
+        ],
+        classes: RCC_CLASSES.classes.slice(4 - count).map((c) => ({ ...c, name: "Nucleus" })),
+      };
+      const nuclei = { ...image.nuclei, type: image.nuclei.type.map(() => 1) };
+      return { ...input, scheme, payload: reportPayload(scheme), images: [{ ...image, nuclei, fields: [] }] };
+    };
+    const one = reduced(1);
+    expect(verdict(one)).toBe("2 nuclei");
+    const html = [...reportPage(one)].join("");
+    expect(html).toContain("<h2>Nuclei</h2>");
+    expect(html).toContain("1 toggles the nuclei, O outlines. Nothing");
+    expect(html).not.toContain("task map");
+    expect([...reportPage(reduced(2))].join("")).toContain("<h2>Class distribution</h2>");
+    expect([...reportPage(input)].join("")).toContain("<h2>Grade distribution</h2>");
   });
 
   it("escapes names and says that it is for research, synthetic, and what failed", () => {
