@@ -29,6 +29,28 @@ export function frameParts(labels: LabelMap, connectivity: Connectivity, workspa
   const { width, height } = labels;
   const stride = width + 2;
   const runs = labelRuns(labels, workspace);
+  const { count, ofRun } = joinRuns(runs, width, connectivity, workspace);
+  const map = workspace.int32("parts.map", stride * (height + 2)).fill(0);
+  const { table } = runs;
+  for (let run = 0; run < runs.count; run++) {
+    const offset = stride + 1 + 2 * table[4 * run + 3]!;
+    map.fill(ofRun[run]!, table[4 * run + 1]! + offset, table[4 * run + 2]! + offset);
+  }
+  return { runs, count, ofRun, map, stride };
+}
+
+/**
+ * Numbers the connected parts of the instances, 1…count in raster order of their first pixel.
+ *
+ * @param width - of the image the runs are from
+ * @returns the part of each run, lent by the workspace until its next call
+ */
+export function joinRuns(
+  runs: LabelRuns,
+  width: number,
+  connectivity: Connectivity,
+  workspace: Workspace,
+): Pick<FramedParts, "count" | "ofRun"> {
   const { table } = runs;
   const parents = workspace.int32("parts.parents", runs.count + 1);
   const reach = connectivity === 8 ? 1 : 0;
@@ -47,12 +69,7 @@ export function frameParts(labels: LabelMap, connectivity: Connectivity, workspa
   }
   for (let run = 1; run <= runs.count; run++) parents[run] = findRoot(parents, run);
   const count = numberRoots(parents, runs.count);
-  const map = workspace.int32("parts.map", stride * (height + 2)).fill(0);
-  for (let run = 0; run < runs.count; run++) {
-    const offset = stride + 1 + 2 * table[4 * run + 3]!;
-    map.fill(parents[run + 1]!, table[4 * run + 1]! + offset, table[4 * run + 2]! + offset);
-  }
-  return { runs, count, ofRun: parents.subarray(1), map, stride };
+  return { count, ofRun: parents.subarray(1) };
 }
 
 /** Whether run `above`, in the row above, ends before position `from` of that row. */

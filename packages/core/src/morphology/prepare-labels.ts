@@ -4,7 +4,9 @@
  * @module
  */
 import { assertSameSize, type ByteMap, type LabelMap } from "../raster.js";
-import { labelRegions } from "./label-components.js";
+import { joinRuns } from "./framed-parts.js";
+import { labelRuns } from "./label-runs.js";
+import { Workspace } from "./workspace.js";
 
 /** The labels of one sample; all maps have the same size. */
 export interface SampleLabels {
@@ -45,24 +47,26 @@ export function prepareLabels(sample: SampleLabels, erode = 1): SampleLabels {
 /**
  * Gives each 4-connected part of an instance an id of its own: the first in raster order keeps it, the others get
  * new ids above the greatest, in raster order.
+ *
+ * @throws DataError when a label is negative or above 2^26
  */
 export function splitParts(labels: LabelMap): LabelMap {
-  const { width, height, data: source } = labels;
-  const parts = labelRegions(labels, 4);
-  let next = 0;
-  for (let p = 0; p < source.length; p++) if (source[p]! > next) next = source[p]!;
+  const { width, height } = labels;
+  const workspace = new Workspace();
+  const runs = labelRuns(labels, workspace);
+  const parts = joinRuns(runs, width, 4, workspace);
+  let next = runs.last;
   const owners = new Set<number>();
   const ids = new Int32Array(parts.count + 1);
-  const data = new Int32Array(source.length);
-  for (let p = 0; p < source.length; p++) {
-    const part = parts.data[p]!;
-    if (part === 0) continue;
+  const data = new Int32Array(width * height);
+  for (let run = 0; run < runs.count; run++) {
+    const part = parts.ofRun[run]!;
     if (ids[part] === 0) {
-      const id = source[p]!;
+      const id = runs.table[4 * run]!;
       ids[part] = owners.has(id) ? ++next : id;
       owners.add(id);
     }
-    data[p] = ids[part]!;
+    data.fill(ids[part]!, runs.table[4 * run + 1]!, runs.table[4 * run + 2]!);
   }
   return { width, height, data };
 }
