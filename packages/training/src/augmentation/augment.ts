@@ -46,8 +46,18 @@ function applyGeometry(
   return warpCrop(image, at, { ...sizes, inverse, mirrorX, mirrorY, interpolation });
 }
 
-/** The bytes of an RGB crop after one change; `random` is read by noise only. */
-export function applyColour(rgb: Uint8Array, size: number, step: ColourStep, random: Random): Uint8Array {
+/**
+ * The bytes of an RGB crop after one change; `random` is read by noise only.
+ *
+ * @param result - receives the bytes where no others are read for them: blurs and stains return fresh ones; may be `rgb`
+ */
+export function applyColour(
+  rgb: Uint8Array,
+  size: number,
+  step: ColourStep,
+  random: Random,
+  result?: Uint8Array,
+): Uint8Array {
   switch (step.kind) {
     case "stain":
       return jitterStains(rgb, step.jitter);
@@ -56,15 +66,15 @@ export function applyColour(rgb: Uint8Array, size: number, step: ColourStep, ran
     case "median-blur":
       return medianBlur(rgb, size, step.window);
     case "noise":
-      return addNoise(rgb, random);
+      return addNoise(rgb, random, result);
     case "hue":
-      return shiftHue(rgb, step.shift);
+      return shiftHue(rgb, step.shift, result);
     case "saturation":
-      return scaleSaturation(rgb, step.factor);
+      return scaleSaturation(rgb, step.factor, result);
     case "brightness":
-      return shiftBrightness(rgb, step.shift);
+      return shiftBrightness(rgb, step.shift, result);
     case "contrast":
-      return scaleContrast(rgb, step.factor);
+      return scaleContrast(rgb, step.factor, result);
   }
 }
 
@@ -84,6 +94,6 @@ export function augmentedCrop(
   const plan = drawAugmentation(options, sizes.window, random);
   const patch = applyGeometry(image, at, sizes, plan.geometry, options.imageInterp);
   let { rgb } = patch;
-  for (const step of plan.colours) rgb = applyColour(rgb, patch.size, step, random);
+  for (const step of plan.colours) rgb = applyColour(rgb, patch.size, step, random, rgb);
   return { ...patch, rgb };
 }

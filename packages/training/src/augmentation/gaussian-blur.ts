@@ -13,13 +13,6 @@ const KERNELS = {
   5: { weights: [6, 4, 1], bits: 4 },
 } as const;
 
-/** Offsets of the line two before … two after each of `length` lines, the edge line repeated. */
-function neighbours(length: number, stride: number): Int32Array[] {
-  return [-2, -1, 0, 1, 2].map((step) =>
-    Int32Array.from({ length }, (_, i) => Math.min(length - 1, Math.max(0, i + step)) * stride),
-  );
-}
-
 /**
  * Blurs an RGB image as OpenCV's `GaussianBlur` with sigma 0 and replicated border on uint8: exact sums over rows
  * and columns, rounded once, halves up.
@@ -27,48 +20,37 @@ function neighbours(length: number, stride: number): Int32Array[] {
  * @param rgb - interleaved bytes, `size × size` pixels
  */
 export function gaussianBlur(rgb: Uint8Array, size: number, width: BlurSide, height: BlurSide): Uint8Array {
-  const across = KERNELS[width];
-  const down = KERNELS[height];
+  const [a0, a1, a2] = KERNELS[width].weights;
   const stride = size * 3;
-  const rows = new Uint16Array(rgb.length);
-  {
-    const [c0, c1, c2] = across.weights;
-    const [a, b, , d, e] = neighbours(size, 3) as [
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-      Int32Array,
-    ];
-    for (let y = 0, to = 0; y < size; y++) {
-      const row = y * stride;
-      for (let x = 0; x < size; x++) {
-        const [left2, left, right, right2] = [row + a[x]!, row + b[x]!, row + d[x]!, row + e[x]!];
-        for (let c = 0; c < 3; c++, to++) {
-          rows[to] =
-            c0 * rgb[to]! +
-            c1 * (rgb[left + c]! + rgb[right + c]!) +
-            c2 * (rgb[left2 + c]! + rgb[right2 + c]!);
-        }
-      }
+  const sums = new Uint16Array(rgb.length);
+  // A row with its edge repeated twice on both sides.
+  const row = new Uint8Array(stride + 12);
+  for (let start = 0; start < rgb.length; start += stride) {
+    row.set(rgb.subarray(start, start + stride), 6);
+    row.copyWithin(0, 6, 9).copyWithin(3, 6, 9);
+    row.copyWithin(stride + 6, stride + 3, stride + 6).copyWithin(stride + 9, stride + 3, stride + 6);
+    for (let i = 0; i < stride; i++) {
+      sums[start + i] = a0 * row[i + 6]! + a1 * (row[i + 3]! + row[i + 9]!) + a2 * (row[i]! + row[i + 12]!);
     }
   }
-  const result = new Uint8Array(rgb.length);
-  const [c0, c1, c2] = down.weights;
-  const bits = across.bits + down.bits;
+  const [d0, d1, d2] = KERNELS[height].weights;
+  const bits = KERNELS[width].bits + KERNELS[height].bits;
   const half = 1 << (bits - 1);
-  const [a, b, , d, e] = neighbours(size, stride) as [
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-  ];
-  for (let y = 0, to = 0; y < size; y++) {
-    const [up2, up, below, below2] = [a[y]!, b[y]!, d[y]!, e[y]!];
-    for (let x = 0; x < stride; x++, to++) {
-      const sum =
-        c0 * rows[to]! + c1 * (rows[up + x]! + rows[below + x]!) + c2 * (rows[up2 + x]! + rows[below2 + x]!);
+  const result = new Uint8Array(rgb.length);
+  for (let y = 0; y < size; y++) {
+    const lines = [-2, -1, 0, 1, 2].map((step) => {
+      const start = Math.min(size - 1, Math.max(0, y + step)) * stride;
+      return sums.subarray(start, start + stride);
+    });
+    const [above2, above, middle, below, below2] = lines as [
+      Uint16Array,
+      Uint16Array,
+      Uint16Array,
+      Uint16Array,
+      Uint16Array,
+    ];
+    for (let i = 0, to = y * stride; i < stride; i++, to++) {
+      const sum = d0 * middle[i]! + d1 * (above[i]! + below[i]!) + d2 * (above2[i]! + below2[i]!);
       result[to] = (sum + half) >> bits;
     }
   }

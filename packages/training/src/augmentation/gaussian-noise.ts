@@ -33,9 +33,14 @@ function stepOf(u: number): number {
 /**
  * Adds normal noise with σ = 1 to every byte, clips and truncates. As bytes are whole numbers, trunc(x + n) is
  * x + floor(n): only the integer part of the noise is drawn, by inversion of the cumulative distribution.
+ *
+ * @param result - receives the bytes; may be `rgb`
  */
-export function addNoise(rgb: Uint8Array, random: Random): Uint8Array {
-  const result = new Uint8Array(rgb.length);
+export function addNoise(
+  rgb: Uint8Array,
+  random: Random,
+  result: Uint8Array = new Uint8Array(rgb.length),
+): Uint8Array {
   for (let i = 0; i < rgb.length; i++) {
     const u = random.next();
     const quick = QUICK[(u * 256) | 0]!;

@@ -47,10 +47,13 @@ export function greyOf(red: number, green: number, blue: number): number {
  *
  * @param rgb - interleaved bytes
  * @param hues - new hue, 0…179, of each of the 180 hues
- * @returns interleaved bytes
+ * @param result - receives the interleaved bytes; may be `rgb`
  */
-export function mapHues(rgb: Uint8Array, hues: Uint8Array): Uint8Array {
-  const result = new Uint8Array(rgb.length);
+export function mapHues(
+  rgb: Uint8Array,
+  hues: Uint8Array,
+  result: Uint8Array = new Uint8Array(rgb.length),
+): Uint8Array {
   for (let i = 0; i < rgb.length; i += 3) {
     const r = rgb[i]!;
     const g = rgb[i + 1]!;

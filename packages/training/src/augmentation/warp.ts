@@ -33,7 +33,7 @@ function windowIndices(from: number, window: number, length: number, stride: num
  * crop. What the map takes from outside the window is 0. Nearest pixels are floor(x + 0.5).
  */
 export function warpCrop(image: PreparedImage, at: PatchWindow, warp: Warp): Patch {
-  const { window, crop, inverse, mirrorX, mirrorY, interpolation } = warp;
+  const { window, crop } = warp;
   const columns = windowIndices(at.left, window, image.width, 1);
   const rows = windowIndices(at.top, window, image.height, image.width);
   const pixels = crop * crop;
@@ -44,33 +44,69 @@ export function warpCrop(image: PreparedImage, at: PatchWindow, warp: Warp): Pat
     classes: new Uint8Array(pixels),
     distance: new Uint8Array(pixels),
   };
+  moveNearest(image, rows, columns, warp, patch);
+  if (warp.interpolation === "bilinear") mixImage(image.rgb, rows, columns, warp, patch.rgb);
+  return patch;
+}
+
+/** First row or column of the window that the crop shows, and the step to the next. */
+function progress({ window, crop }: Warp, mirror: boolean): { first: number; step: number } {
   const inset = (window - crop) / 2;
-  const nearest = interpolation === "nearest";
-  const { a, b, tx, c, d, ty } = inverse;
+  return mirror ? { first: inset + crop - 1, step: -1 } : { first: inset, step: 1 };
+}
+
+/** Fills a patch of zeros with the nearest pixels. */
+function moveNearest(
+  { rgb, instances, classes, distance }: PreparedImage,
+  rows: Int32Array,
+  columns: Int32Array,
+  warp: Warp,
+  patch: Patch,
+): void {
+  const { window, crop } = warp;
+  const { a, b, tx, c, d, ty } = warp.inverse;
+  const across = progress(warp, warp.mirrorX);
+  const down = progress(warp, warp.mirrorY);
+  const { rgb: toRgb, instances: toInstances, classes: toClasses, distance: toDistance } = patch;
   for (let y = 0, to = 0; y < crop; y++) {
-    const qy = inset + (mirrorY ? crop - 1 - y : y);
+    const qy = down.first + y * down.step;
+    const bqy = b * qy;
+    const dqy = d * qy;
     for (let x = 0; x < crop; x++, to++) {
-      const qx = inset + (mirrorX ? crop - 1 - x : x);
-      const u = a * qx + b * qy + tx;
-      const v = c * qx + d * qy + ty;
-      const column = Math.floor(u + 0.5);
-      const row = Math.floor(v + 0.5);
-      const inside = column >= 0 && row >= 0 && column < window && row < window;
-      if (inside) {
-        const from = rows[row]! + columns[column]!;
-        patch.instances[to] = image.instances[from]!;
-        patch.classes[to] = image.classes[from]!;
-        patch.distance[to] = image.distance[from]!;
-        if (nearest) {
-          patch.rgb[to * 3] = image.rgb[from * 3]!;
-          patch.rgb[to * 3 + 1] = image.rgb[from * 3 + 1]!;
-          patch.rgb[to * 3 + 2] = image.rgb[from * 3 + 2]!;
-        }
-      }
-      if (!nearest) mixPixel(image.rgb, rows, columns, u, v, patch.rgb, to * 3);
+      const qx = across.first + x * across.step;
+      const column = Math.floor(a * qx + bqy + tx + 0.5) | 0;
+      const row = Math.floor(c * qx + dqy + ty + 0.5) | 0;
+      // Negative numbers become large ones.
+      if (column >>> 0 >= window || row >>> 0 >= window) continue;
+      const from = rows[row]! + columns[column]!;
+      toInstances[to] = instances[from]!;
+      toClasses[to] = classes[from]!;
+      toDistance[to] = distance[from]!;
+      toRgb[to * 3] = rgb[from * 3]!;
+      toRgb[to * 3 + 1] = rgb[from * 3 + 1]!;
+      toRgb[to * 3 + 2] = rgb[from * 3 + 2]!;
     }
   }
-  return patch;
+}
+
+/** Replaces the image of a patch by bilinear means. */
+function mixImage(
+  rgb: Uint8Array,
+  rows: Int32Array,
+  columns: Int32Array,
+  warp: Warp,
+  result: Uint8Array,
+): void {
+  const { a, b, tx, c, d, ty } = warp.inverse;
+  const across = progress(warp, warp.mirrorX);
+  const down = progress(warp, warp.mirrorY);
+  for (let y = 0, to = 0; y < warp.crop; y++) {
+    const qy = down.first + y * down.step;
+    for (let x = 0; x < warp.crop; x++, to += 3) {
+      const qx = across.first + x * across.step;
+      mixPixel(rgb, rows, columns, a * qx + b * qy + tx, c * qx + d * qy + ty, result, to);
+    }
+  }
 }
 
 /** Bilinear mean of the four pixels around (u, v), 0 beyond the window, rounded. */

@@ -95,13 +95,8 @@ export function batchClasses(batch: Batch): Uint8Array {
  */
 export function writeSample(batch: Batch, slot: number, patch: Patch): void {
   const { crop, output, classes, erodeBoundary } = batch.plan;
-  const plane = crop * crop;
-  const imageAt = slot * 3 * plane;
-  for (let i = 0; i < plane; i++) {
-    batch.images[imageAt + i] = patch.rgb[i * 3]!;
-    batch.images[imageAt + plane + i] = patch.rgb[i * 3 + 1]!;
-    batch.images[imageAt + 2 * plane + i] = patch.rgb[i * 3 + 2]!;
-  }
+  const size = 3 * crop * crop;
+  splitChannels(patch.rgb, batch.images.subarray(slot * size, (slot + 1) * size));
   const map = <A>(data: A) => ({ width: crop, height: crop, data });
   const labels = prepareLabels(
     { instances: map(patch.instances), classes: map(patch.classes), distances: map(patch.distance) },
@@ -112,5 +107,18 @@ export function writeSample(batch: Batch, slot: number, patch: Patch): void {
   writeCentre(batch.instances.subarray(slot * pixels, (slot + 1) * pixels), labels.instances.data, sample);
   for (const name of batch.targets.keys()) {
     TARGET_KINDS[name].write(targetPart(batch, name, slot, slot + 1), sample, classes);
+  }
+}
+
+/** Interleaved bytes as one plane per channel. */
+function splitChannels(rgb: Uint8Array, planes: Uint8Array): void {
+  const plane = planes.length / 3;
+  const red = planes.subarray(0, plane);
+  const green = planes.subarray(plane, 2 * plane);
+  const blue = planes.subarray(2 * plane);
+  for (let i = 0, at = 0; i < plane; i++, at += 3) {
+    red[i] = rgb[at]!;
+    green[i] = rgb[at + 1]!;
+    blue[i] = rgb[at + 2]!;
   }
 }

@@ -29,41 +29,56 @@ export interface TargetKind {
   write(into: TargetArray, sample: PreparedSample, scheme: ClassScheme): void;
 }
 
-/** Copies the centre of a map of side `crop`, its values looked up in `table` where there is one. */
+/** Copies the centre of a map of side `crop`. */
 export function writeCentre(
   into: TargetArray,
   from: TargetArray,
   { crop, output }: Pick<PreparedSample, "crop" | "output">,
-  table?: Uint8Array | Float32Array,
 ): void {
+  const inset = (crop - output) / 2;
+  for (let y = 0; y < output; y++) {
+    const start = (y + inset) * crop + inset;
+    into.set(from.subarray(start, start + output), y * output);
+  }
+}
+
+/** Writes the classes at the centre, looked up in a table. */
+function writeMerged(into: Uint8Array, sample: PreparedSample, table: Uint8Array): void {
+  const { crop, output, labels } = sample;
+  const from = labels.classes.data;
   const inset = (crop - output) / 2;
   for (let y = 0, to = 0; y < output; y++) {
     const start = (y + inset) * crop + inset;
-    if (table === undefined) {
-      into.set(from.subarray(start, start + output), to);
-      to += output;
-      continue;
-    }
     for (let at = start; at < start + output; at++, to++) into[to] = table[from[at]!]!;
   }
 }
 
+/** Writes the distances at the centre as shares of 255. */
+function writeDistances(into: Float32Array, { crop, output, labels }: PreparedSample): void {
+  const from = labels.distances.data;
+  const inset = (crop - output) / 2;
+  for (let y = 0, to = 0; y < output; y++) {
+    const start = (y + inset) * crop + inset;
+    for (let at = start; at < start + output; at++, to++) into[to] = from[at]! / 255;
+  }
+}
+
 /** A map of class ids merged by a table that depends on the scheme. */
-function mergedClasses(merge?: (scheme: ClassScheme) => readonly number[]): TargetKind {
+function mergedClasses(merge: (scheme: ClassScheme) => readonly number[]): TargetKind {
   return {
     element: "uint8",
     shape: (n, side) => [n, side, side],
-    write: (into, sample, scheme) =>
-      writeCentre(into, sample.labels.classes.data, sample, merge && Uint8Array.from(merge(scheme))),
+    write: (into, sample, scheme) => writeMerged(into as Uint8Array, sample, Uint8Array.from(merge(scheme))),
   };
 }
 
-/** Bytes as shares of 255. */
-const SHARES = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
-
 /** Every target by name. */
 export const TARGET_KINDS: Readonly<Record<TargetName, TargetKind>> = {
-  classes: mergedClasses(),
+  classes: {
+    element: "uint8",
+    shape: (n, side) => [n, side, side],
+    write: (into, sample) => writeCentre(into, sample.labels.classes.data, sample),
+  },
   binary: mergedClasses((scheme) => [0, ...scheme.classes.map(() => 1)]),
   instances: {
     element: "int32",
@@ -75,7 +90,7 @@ export const TARGET_KINDS: Readonly<Record<TargetName, TargetKind>> = {
   distance: {
     element: "float32",
     shape: (n, side) => [n, 1, side, side],
-    write: (into, sample) => writeCentre(into, sample.labels.distances.data, sample, SHARES),
+    write: (into, sample) => writeDistances(into as Float32Array, sample),
   },
   borderWeights: {
     element: "float32",
