@@ -22,14 +22,52 @@ const SATURATION_DIVISORS = divisors(255);
 const HUE_DIVISORS = divisors(30);
 
 /** Bytes divided by 255 in float32. */
-const UNITS = Float32Array.from({ length: 256 }, (_, i) => Math.fround(i * Math.fround(1 / 255)));
-/** Place of a hue among the six sectors of the circle, and within its sector in float32. */
-const SECTORS = new Uint8Array(180);
-const FRACTIONS = new Float32Array(180);
-for (let hue = 0; hue < 180; hue++) {
-  const at = Math.fround(hue * Math.fround(6 / 180));
-  SECTORS[hue] = Math.floor(at);
-  FRACTIONS[hue] = at - Math.floor(at);
+const UNITS = Float64Array.from({ length: 256 }, (_, i) => Math.fround(i * Math.fround(1 / 255)));
+/** The greatest channel, by value; and the least, by value · 256 + saturation. */
+const HIGHS = new Uint8Array(256);
+const LOWS = new Uint8Array(65536);
+for (let value = 0; value < 256; value++) {
+  HIGHS[value] = Math.fround(UNITS[value]! * 255);
+  for (let saturation = 0; saturation < 256; saturation++)
+    LOWS[256 * value + saturation] = mix(value, saturation, 1);
+}
+
+/** value · (1 − saturation · slope) in float32, truncated. Products of two float32 are exact in float64. */
+function mix(value: number, saturation: number, slope: number): number {
+  const rest = Math.fround(1 - UNITS[saturation]! * slope);
+  return Math.fround(Math.fround(UNITS[value]! * rest) * 255) | 0;
+}
+
+/** Which channel is greatest, middle and least in the six sectors of the circle. */
+const ORDERS = [
+  [0, 1, 2],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 1, 0],
+  [2, 0, 1],
+  [0, 2, 1],
+] as const;
+
+/** Hues before they are brought to 0…179 start here. */
+const LEAST_HUE = -30;
+
+/** What each hue becomes, from {@link LEAST_HUE} on: slope of the middle channel, places of all three. */
+function hueTables(hues: Uint8Array) {
+  const length = 180 - LEAST_HUE;
+  const slopes = new Float64Array(length);
+  // Slopes times 30 without the errors of float32.
+  const thirtieths = new Uint8Array(length);
+  const [high, middle, low] = [new Uint8Array(length), new Uint8Array(length), new Uint8Array(length)];
+  for (let i = 0; i < length; i++) {
+    const hue = hues[(i + LEAST_HUE + 180) % 180]!;
+    const at = Math.fround(hue * Math.fround(6 / 180));
+    const sector = Math.floor(at);
+    const isRising = sector % 2 === 0;
+    slopes[i] = isRising ? Math.fround(1 - (at - sector)) : at - sector;
+    thirtieths[i] = isRising ? 30 - (hue - 30 * sector) : hue - 30 * sector;
+    [high[i], middle[i], low[i]] = ORDERS[sector]!;
+  }
+  return { slopes, thirtieths, high, middle, low };
 }
 
 /** Grey of a colour as OpenCV's 8-bit RGB2GRAY: 0.299 R + 0.587 G + 0.114 B in 15-bit fixed point, rounded. */
@@ -54,6 +92,7 @@ export function mapHues(
   hues: Uint8Array,
   result: Uint8Array = new Uint8Array(rgb.length),
 ): Uint8Array {
+  const { slopes, thirtieths, high, middle, low } = hueTables(hues);
   for (let i = 0; i < rgb.length; i += 3) {
     const r = rgb[i]!;
     const g = rgb[i + 1]!;
@@ -61,50 +100,15 @@ export function mapHues(
     const value = r > g ? (r > b ? r : b) : g > b ? g : b;
     const spread = value - (r < g ? (r < b ? r : b) : g < b ? g : b);
     const position = value === r ? g - b : value === g ? b - r + 2 * spread : r - g + 4 * spread;
-    const raw = (position * HUE_DIVISORS[spread]! + 2048) >> SHIFT;
-    const hue = hues[raw < 0 ? raw + 180 : raw]!;
-    const saturation = (spread * SATURATION_DIVISORS[value]! + 2048) >> SHIFT;
-
-    const s = UNITS[saturation]!;
-    const v = UNITS[value]!;
-    const fraction = FRACTIONS[hue]!;
-    const sector = SECTORS[hue]!;
-    // Products of two float32 are exact in float64, which makes each inner term a fused multiply-add.
-    const high = Math.fround(v * 255) | 0;
-    const low = Math.fround(Math.fround(v * Math.fround(1 - s)) * 255) | 0;
-    const slope = (sector & 1) === 0 ? Math.fround(1 - fraction) : fraction;
-    const middle = Math.fround(Math.fround(v * Math.fround(1 - s * slope)) * 255) | 0;
-    switch (sector) {
-      case 0:
-        result[i] = high;
-        result[i + 1] = middle;
-        result[i + 2] = low;
-        break;
-      case 1:
-        result[i] = middle;
-        result[i + 1] = high;
-        result[i + 2] = low;
-        break;
-      case 2:
-        result[i] = low;
-        result[i + 1] = high;
-        result[i + 2] = middle;
-        break;
-      case 3:
-        result[i] = low;
-        result[i + 1] = middle;
-        result[i + 2] = high;
-        break;
-      case 4:
-        result[i] = middle;
-        result[i + 1] = low;
-        result[i + 2] = high;
-        break;
-      default:
-        result[i] = high;
-        result[i + 1] = low;
-        result[i + 2] = middle;
-    }
+    const hue = ((Math.imul(position, HUE_DIVISORS[spread]!) + 2048) >> SHIFT) - LEAST_HUE;
+    const saturation = (Math.imul(spread, SATURATION_DIVISORS[value]!) + 2048) >> SHIFT;
+    // The quotient of whole numbers is right unless it is whole: then errors of float32 decide.
+    const share = Math.imul(value, 7650 - Math.imul(saturation, thirtieths[hue]!));
+    const quotient = (share / 7650) | 0;
+    result[i + high[hue]!] = HIGHS[value]!;
+    result[i + low[hue]!] = LOWS[256 * value + saturation]!;
+    result[i + middle[hue]!] =
+      Math.imul(quotient, 7650) === share ? mix(value, saturation, slopes[hue]!) : quotient;
   }
   return result;
 }

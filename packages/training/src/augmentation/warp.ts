@@ -74,10 +74,11 @@ function moveNearest(
     const dqy = d * qy;
     for (let x = 0; x < crop; x++, to++) {
       const qx = across.first + x * across.step;
-      const column = Math.floor(a * qx + bqy + tx + 0.5) | 0;
-      const row = Math.floor(c * qx + dqy + ty + 0.5) | 0;
-      // Negative numbers become large ones.
-      if (column >>> 0 >= window || row >>> 0 >= window) continue;
+      const u = a * qx + bqy + tx + 0.5;
+      const v = c * qx + dqy + ty + 0.5;
+      const column = u | 0;
+      const row = v | 0;
+      if (!(u >= 0 && v >= 0 && column < window && row < window)) continue;
       const from = rows[row]! + columns[column]!;
       toInstances[to] = instances[from]!;
       toClasses[to] = classes[from]!;
