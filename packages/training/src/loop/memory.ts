@@ -1,8 +1,9 @@
 /**
  * Running out of memory: how much a step needs, the batch that fits, and the sentence that says so.
  *
- * On the CPU the need is a straight line through the measured peaks of passes with one and two patches; every answer is
- * tried before it is given. The memory of a GPU is not counted here: there the answer is searched for by trying alone.
+ * On the CPU the need is a straight line through the measured peaks of passes with one and two patches: trying passes
+ * that nearly fill a machine would get this or another process killed. The memory of a GPU is not counted here: there
+ * the answer is searched for by trying.
  *
  * @module
  */
@@ -26,13 +27,13 @@ interface MemoryNeed {
 }
 
 /** Part of the memory that is left for everything but tensors: images read ahead, pictures, the page of the run. */
-const RESERVE = 0.05;
+const RESERVE = 0.1;
 /** Passes need up to about this many times what {@link activationCount} says; below it nothing is measured. */
 const CAUTION = 3;
 
 /**
  * Bounds the main memory of tensors by `train.memoryLimitGiB` and by what is free now, of which each process of this
- * machine gets its share.
+ * machine gets its share. Called before every step, for others take memory too; what this process holds stays its own.
  */
 export function boundMemory(config: TrainConfig, place: ProcessPlace | null | undefined): void {
   const { allocated, cached } = memoryStats();
@@ -43,12 +44,8 @@ export function boundMemory(config: TrainConfig, place: ProcessPlace | null | un
   setMemoryBound(Math.min(free, limit * 2 ** 30));
 }
 
-/** Largest number of patches up to `top` that a pass succeeds with, near `guess`; 0 when not even one. */
-function largestFitting(fits: (patches: number) => boolean, top: number, guess: number | null): number {
-  if (guess !== null) {
-    for (let n = Math.min(guess, top); n > 0; n--) if (fits(n)) return n;
-    return 0;
-  }
+/** Largest number of patches up to `top` that a pass succeeds with; 0 when not even one. */
+function largestFitting(fits: (patches: number) => boolean, top: number): number {
   let [low, high] = [0, top + 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
@@ -132,21 +129,24 @@ export function shortageError(shortage: Shortage, measured: MemoryNeed | null = 
   const onGpu = config.train.device.startsWith("cuda");
   const { bound } = memoryStats();
   let need = measured;
-  if (need === null && !onGpu && patches > 2) {
+  if (need === null && !onGpu && patches > 1) {
     try {
       need = measureNeed(shortage);
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
     }
   }
-  const guess = need === null ? null : Math.floor((bound - need.fixed) / need.perPatch);
-  const fits = largestFitting(rehearsal(shortage), patches - 1, guess);
+  const wanted = need === null ? null : need.fixed + need.perPatch * patches;
+  // Where there should be room, a limit is in force that is not known here, such as that of ulimit.
+  const isKnown = wanted === null || wanted > bound;
+  const room = need === null ? 0 : Math.floor((bound - need.fixed) / need.perPatch);
+  // Where measuring failed, two patches are too much.
+  const most = need === null && !onGpu ? Math.min(1, patches - 1) : patches - 1;
+  const fits = need !== null && isKnown ? Math.max(0, room) : largestFitting(rehearsal(shortage), most);
   const total = /total capacity(?: of)? ([\d.]+ [GM]iB)/i.exec(cause?.message ?? "")?.[1];
-  const there = onGpu ? total : inUnits(bound);
+  const there = onGpu ? total : isKnown ? inUnits(bound) : undefined;
   const numbers = [
-    need === null
-      ? `${patches === 1 ? "is" : "are"} too much`
-      : `need about ${inUnits(need.fixed + need.perPatch * patches)}`,
+    wanted === null ? `${patches === 1 ? "is" : "are"} too much` : `need about ${inUnits(wanted)}`,
     ...(there === undefined ? [] : [`${there} are there`]),
   ];
   const what = onGpu ? `the memory of ${config.train.device}` : "main memory";

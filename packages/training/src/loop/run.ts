@@ -25,7 +25,7 @@ import {
 } from "./checkpoint.js";
 import { partSize, postOptionsOf, type StepLosses, type StepPlan, type TrainingEngine } from "./engine.js";
 import type { TrainEvent } from "./events.js";
-import { foreseeShortage, shortageError } from "./memory.js";
+import { boundMemory, foreseeShortage, shortageError } from "./memory.js";
 import type { OpenRun } from "./open-run.js";
 import { createPace } from "./pace.js";
 import { configHash, type RunPaths, runPaths } from "./run-folder.js";
@@ -231,6 +231,7 @@ export class Run {
           freeze,
           ...(this.team === null ? {} : { within: this.team.within(plan.batch, this.open.train.length) }),
         };
+        boundMemory(this.config, this.options.place);
         if (isFirst) this.foreseeMemory(batch, stepPlan);
         isFirst = false;
         const losses = await this.takeStep(batch, samples.length, stepPlan);

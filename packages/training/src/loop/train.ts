@@ -9,7 +9,6 @@ import { RunView } from "../run-page/run-view.js";
 import { packageVersion } from "../version.js";
 import { hasCheckpoint, type RunState } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
-import { boundMemory } from "./memory.js";
 import { describeRun, openRun } from "./open-run.js";
 import { Run } from "./run.js";
 import { runPaths } from "./run-folder.js";
@@ -65,7 +64,6 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
   const resumed = options.resume === true && hasCheckpoint(paths.last);
   const open = await openRun(options, resumed);
   try {
-    boundMemory(options.config, options.place);
     const run = new Run(options, open, view);
     if (resumed) await run.resume();
     open.team?.checkSame({
