@@ -2,7 +2,7 @@
  * Samples per second of the reference augmentation, from a decoded image to a filled place of a batch, against OpenCV,
  * NumPy and scikit-image doing the same in Python: one thread each, the same parameters, in turns.
  *
- *     npx tsx --conditions=source bench/augmentation.ts [rounds]
+ *     node --import tsx/esm --conditions=source bench/augmentation.ts [rounds]
  *
  * Needs Python with opencv-python-headless, NumPy and scikit-image (`RENOGRADE_PYTHON` chooses it). Writes
  * bench/results/augmentation.md.
@@ -155,8 +155,9 @@ crop. The peer: OpenCV for warps, blurs and colour spaces, NumPy for arithmetic,
 Checked in the run, samples with noise left out: ${percent(equal.images)} of the image bytes and ${percent(equal.classes)} of the classes are equal;
 OpenCV rounds coordinates to 1/1024 px, and the last 6 pixels of a row otherwise than the rest in its way back from HSV.
 
-Machine: ${describeMachine()}; ${first.versions}.
-Written by \`npx tsx --conditions=source bench/augmentation.ts\`.
+Machine: ${describeMachine()}; ${first.versions}; other jobs on both processors, the
+benchmark pinned to one of them.
+Written by \`taskset -c 0 node --import tsx/esm --conditions=source bench/augmentation.ts\`.
 
 | with | samples per second and core |
 | --- | ---: |

@@ -2,7 +2,7 @@
  * Times HoVer-Net's way from maps to instances (docs/spec/postprocessing.md §7) against SciPy, scikit-image and OpenCV
  * on the same maps, in turns:
  *
- *     npx tsx --conditions=source bench/postprocessing-hover.ts [rounds]
+ *     node --import tsx/esm --conditions=source bench/postprocessing-hover.ts [rounds]
  *
  * Needs Python with SciPy, scikit-image 0.19 to 0.25.1 and opencv-python-headless (`RENOGRADE_PYTHON` chooses it).
  * Writes bench/results/postprocessing-hover.md.
@@ -138,7 +138,7 @@ run. The last rows filter with OpenCV as the published code does, whose normalis
 pixels given. Ratio: median over the rounds of the time over Renograde's in the same round.
 
 Machine: ${describeMachine()}; ${versions}; other jobs on both processors, the benchmark pinned to one of them.
-Written by \`taskset -c 0 npx tsx --conditions=source bench/postprocessing-hover.ts\`.
+Written by \`taskset -c 0 node --import tsx/esm --conditions=source bench/postprocessing-hover.ts\`.
 
 | image | with | CPU ms | ratio | pixels that differ |
 | --- | --- | ---: | ---: | ---: |
