@@ -58,7 +58,11 @@ const FORMATS = [
 ] as const satisfies readonly ExportFormat[];
 
 /** Says which model runs, what it may be used for, and what it cannot do. */
-function introduce(context: Context, { metadata, session }: LoadedModel): void {
+function introduce(
+  context: Context,
+  { metadata, session }: LoadedModel,
+  stainNorm: StainNormalizer | null | undefined,
+): void {
   context.progress.info(
     `${metadata.name}: ${metadata.classes.classes.map((c) => c.short).join(", ")} at ${metadata.mpp} µm/px; ${session.engine}`,
   );
@@ -69,6 +73,11 @@ function introduce(context: Context, { metadata, session }: LoadedModel): void {
   } else if (gradeIds(metadata.classes).length === 0) {
     context.progress.warn(
       "this model outlines nuclei and does not grade them; kidney grades need a model trained on RCCNucSeg (see docs/training.md)",
+    );
+  }
+  if (stainNorm === undefined && metadata.stainNorm?.target === null) {
+    context.progress.info(
+      `images get the stains the model was trained on (${metadata.stainNorm.method}); --stain-norm none leaves them as they are`,
     );
   }
   if (metadata.licence !== "Apache-2.0") context.progress.info(`licence of its weights: ${metadata.licence}`);
@@ -132,7 +141,7 @@ async function grade(context: Context, inputs: string[], options: GradeOptions):
     signal: context.signal,
     onStart: (opened) => {
       scheme = opened.metadata.classes;
-      introduce(context, opened);
+      introduce(context, opened, stainNorm);
       stage = context.progress.stage("grading", "windows");
     },
     onWarning: (sentence) => context.progress.warn(sentence),
