@@ -11,7 +11,7 @@ import { describeCommand } from "./run.js";
 
 /** Very narrow networks on 22 px crops. */
 const SETTINGS = [
-  ...["--width", "0.01", "--epochs", "1", "--set", "data.window=24", "--set", "data.step=20"],
+  ...["--width", "0.01", "--epochs", "1", "--set", "data.window=40", "--set", "data.step=40"],
   ...[
     "--set",
     "data.crop=22",
