@@ -4,18 +4,23 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Test files that take longest. They start first, so that none of them runs alone at the end. */
 const LONG = [
-  "tests/reproduction/direction",
-  "tests/cli/interrupt",
   "packages/training/src/loop/train",
   "tests/distributed/train",
   "tests/export/agreement",
+  "tests/reproduction/direction",
+  "tests/cli/interrupt",
   "tests/cli/reproduce",
   "tests/cli/train",
-  "tests/reproduction/mask-rcnn",
-  "packages/grading/src/node/tune-model",
-  "packages/grading/src/node/onnx-lanes",
-  "tests/examples",
   "tests/gradients/layers",
+  "packages/training/src/run-page/run-page",
+  "packages/grading/src/node/onnx-lanes",
+  "packages/grading/src/node/tune-model",
+  "tests/cli/data",
+  "tests/examples",
+  "tests/reproduction/mask-rcnn",
+  "tests/export/baselines",
+  "tests/export/mask-rcnn",
+  "tests/doc-examples",
 ];
 
 class LongestFirst extends BaseSequencer {

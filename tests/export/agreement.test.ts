@@ -65,6 +65,8 @@ describe.each([
     const prepared = prepareCase(c);
     const { outputs } = runReference(prepared);
     expectClose(await runOnnx(prepared, outputs), outputs, ONNX_TOLERANCE);
+    // Without a batch norm both graphs are the same.
+    if (!prepared.specs.some((spec) => spec.name.endsWith("running_mean"))) return;
     expectClose(await runOnnx(prepared, outputs, { foldBatchNorm: false }), outputs, ONNX_TOLERANCE);
   });
 
