@@ -12,6 +12,7 @@ it("exports these names and no others", () => {
       "ReferenceBackend",
       "Sha256",
       "ShapeBackend",
+      "activationCount",
       "batchNorm",
       "bicubicMatrix",
       "bottleneck",
