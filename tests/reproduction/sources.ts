@@ -121,7 +121,7 @@ export const SOURCES: readonly Source[] = [
     name: "micro-net",
     network: "micro-net",
     ...colon(200),
-    config: oneWindow("network: micro-net, width: 0.125", 252, 200, { epochs: 160, lr: 1e-3 }),
+    config: oneWindow("network: micro-net, width: 0.125", 252, 200, { epochs: 240, lr: 2e-3 }),
   },
   {
     name: "hover-net",
