@@ -13,6 +13,7 @@ import { exportRun } from "../export/export-run.js";
 import { readCheckpoint } from "./checkpoint.js";
 import type { TrainEvent } from "./events.js";
 import { runPaths } from "./run-folder.js";
+import { lockRun } from "./run-lock.js";
 import { readLog } from "./run-log.js";
 import { type TrainOptions, train } from "./train.js";
 
@@ -253,6 +254,14 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     const fewer = configOf("train.phases=[{epochs: 1, lr: 0.003}]");
     await expect(run("straight", { resume: true, config: fewer })).rejects.toThrow(/has finished 2 epochs/);
     expect(await described()).toEqual(before);
+  });
+
+  it("does not train where another process does, and writes nothing there", async () => {
+    const folder = join(root, "shared");
+    const release = await lockRun(folder);
+    await expect(run("shared")).rejects.toThrow(`${folder}: process ${process.pid} is training there`);
+    expect(readdirSync(folder)).toEqual(["run.lock"]);
+    await release();
   });
 
   it("can be lengthened", async () => {

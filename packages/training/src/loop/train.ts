@@ -12,6 +12,7 @@ import type { TrainEvent } from "./events.js";
 import { describeRun, openRun } from "./open-run.js";
 import { Run } from "./run.js";
 import { runPaths } from "./run-folder.js";
+import { lockRun } from "./run-lock.js";
 
 /** What to train, where, and how to follow it. */
 export interface TrainOptions {
@@ -49,7 +50,8 @@ export interface TrainResult {
  *
  * @throws InterruptedError when the signal is aborted (a checkpoint is written first)
  * @throws DataError when the data are unusable, or the loss is no longer finite
- * @throws UsageError when `runDir` holds a run and `resume` is false, or the options do not fit it
+ * @throws UsageError when `runDir` holds a run and `resume` is false, the options do not fit it, or another process
+ *   trains there
  * @throws EngineError when memory is not enough (the message names the batch that fits), or when another process of the run was lost; the last checkpoint is good
  * @throws MissingDependencyError without libtorch
  */
@@ -63,7 +65,10 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
   const paths = runPaths(options.runDir);
   const resumed = options.resume === true && hasCheckpoint(paths.last);
   const open = await openRun(options, resumed);
+  let unlock: (() => Promise<void>) | undefined;
   try {
+    // Of several processes the first one writes.
+    if ((options.place?.rank ?? 0) === 0) unlock = await lockRun(options.runDir);
     const run = new Run(options, open, view);
     if (resumed) await run.resume();
     open.team?.checkSame({
@@ -99,5 +104,6 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
     open.team?.leave();
     open.engine.dispose();
     await open.pool.close();
+    await unlock?.();
   }
 }
