@@ -37,6 +37,11 @@ export async function shippedModels(): Promise<ShippedModel[]> {
   return [];
 }
 
+/** Path of the shipped model called `name`; undefined when there is none. */
+export async function shippedModelPath(name: string): Promise<string | undefined> {
+  return (await shippedModels()).find((model) => model.name === name)?.path;
+}
+
 /** The model used when none is named: the first of these that is shipped. */
 export const DEFAULT_MODELS: readonly string[] = ["he-nuclei", "chr-net-synthetic"];
 
@@ -47,14 +52,13 @@ export const DEFAULT_MODELS: readonly string[] = ["he-nuclei", "chr-net-syntheti
  */
 export async function resolveModel(model: string | undefined): Promise<string> {
   if (model?.endsWith(".onnx")) return model;
-  const shipped = await shippedModels();
   const wanted = model === undefined ? DEFAULT_MODELS : [model];
+  for (const name of wanted) {
+    const path = await shippedModelPath(name);
+    if (path !== undefined) return path;
+  }
   const [name] = wanted;
-  const found = wanted
-    .map((candidate) => shipped.find((one) => one.name === candidate))
-    .find((one) => one !== undefined);
-  if (found) return found.path;
-  const names = shipped.map((candidate) => candidate.name).join(", ");
+  const names = (await shippedModels()).map((candidate) => candidate.name).join(", ");
   throw new UsageError(
     `--model ${name}: no shipped model has this name and it is no .onnx file; pass --model FILE.onnx${names === "" ? " (no model is shipped)" : ` or one of ${names}`}`,
   );

@@ -21,6 +21,18 @@ export interface ClassTask {
   readonly merge: readonly number[];
 }
 
+/** Colours of classes that bring none, in turn; the first four are those of {@link RCC_CLASSES}. */
+export const CLASS_COLORS: readonly (readonly [number, number, number])[] = [
+  [0, 255, 0],
+  [255, 255, 0],
+  [255, 0, 0],
+  [0, 0, 255],
+  [255, 0, 255],
+  [0, 255, 255],
+  [255, 128, 0],
+  [128, 0, 255],
+];
+
 /** The classes a model knows and the two easier tasks it learns on the way. */
 export interface ClassScheme {
   readonly name: string;

@@ -17,7 +17,7 @@ import {
   wholeNumber,
 } from "../context.js";
 import { metricOptions } from "../metric-settings.js";
-import { shippedModels } from "../models.js";
+import { shippedModelPath } from "../models.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
 
@@ -34,8 +34,7 @@ interface CompareOptions {
 
 /** The file of a shipped model where `side` is the name of one and no path. */
 async function modelOrPath(side: string): Promise<string> {
-  if (existsSync(side)) return side;
-  return (await shippedModels()).find((model) => model.name === side)?.path ?? side;
+  return existsSync(side) ? side : ((await shippedModelPath(side)) ?? side);
 }
 
 /** What one side is. */

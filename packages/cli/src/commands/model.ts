@@ -7,7 +7,7 @@ import { isRenogradeError, UsageError } from "@renograde/core";
 import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
-import { shippedModels } from "../models.js";
+import { shippedModelPath } from "../models.js";
 import type { Run } from "../program.js";
 import { wrap } from "../progress.js";
 import { formatTable, integer } from "../tables.js";
@@ -135,8 +135,7 @@ export function registerModel(program: Command, run: Run): void {
     .addHelpText("after", "\nExample: renograde model summary chr-net")
     .action(async (name: string, options: SummaryOptions) => {
       await run(async (context) => {
-        const shipped = (await shippedModels()).find((model) => model.name === name);
-        const file = name.endsWith(".onnx") ? name : shipped?.path;
+        const file = name.endsWith(".onnx") ? name : await shippedModelPath(name);
         await (file === undefined
           ? summarizeNetwork(context, name, options)
           : summarizeFile(context, file, options));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ClassScheme, DataError, RCC_CLASSES, validateClassScheme } from "@renograde/core";
+import { CLASS_COLORS, type ClassScheme, DataError, RCC_CLASSES, validateClassScheme } from "@renograde/core";
 
 /** The class file of a label PNG: `{"class_names": {"1": "…"}, "instance_class": {"<label>": <class>}}`. */
 export interface ClassFile {
@@ -12,18 +12,6 @@ export interface ClassFile {
   /** Class number by instance id. */
   readonly classOf: ReadonlyMap<number, number>;
 }
-
-/** Colours of schemes made from names, in turn. */
-const COLORS = [
-  [0, 255, 0],
-  [255, 255, 0],
-  [255, 0, 0],
-  [0, 0, 255],
-  [255, 0, 255],
-  [0, 255, 255],
-  [255, 128, 0],
-  [128, 0, 255],
-] as const;
 
 function numberedEntries(value: unknown, what: string, path: string): [number, unknown][] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -80,7 +68,7 @@ export function schemeOfNames(names: ReadonlyMap<number, string>): ClassScheme {
   const merge = Array.from({ length: count + 1 }, (_, id) => id);
   return validateClassScheme({
     name: "data set",
-    classes: list.map((name, i) => ({ name, short: name, color: COLORS[i % COLORS.length]! })),
+    classes: list.map((name, i) => ({ name, short: name, color: CLASS_COLORS[i % CLASS_COLORS.length]! })),
     tasks: [
       { name: "all classes (100x)", merge },
       { name: "all classes (400x)", merge },

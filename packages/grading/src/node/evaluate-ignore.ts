@@ -5,8 +5,8 @@
  * @module
  */
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { DataError, indexInstances, type LabelMap, ShapeError, type TypedLabels } from "@renograde/core";
+import { join } from "node:path";
+import { DataError, ShapeError, type TypedLabels } from "@renograde/core";
 import { readLabelPng, toFileAccessError } from "@renograde/slides/node";
 
 /** Paths of the region maps of a folder by base name. */
@@ -23,7 +23,7 @@ export async function findRegions(folder: string): Promise<RegionFiles> {
   });
   const pngs = names.filter((name) => /\.png$/i.test(name));
   if (pngs.length === 0) throw new DataError(`${folder}: holds no label PNG with regions to ignore`);
-  return new Map(pngs.map((name) => [basename(name).slice(0, -".png".length), join(folder, name)]));
+  return new Map(pngs.map((name) => [name.slice(0, -".png".length), join(folder, name)]));
 }
 
 /**
@@ -39,7 +39,6 @@ export async function eraseRegions(prediction: TypedLabels, path: string): Promi
       `${path} is ${regions.width} x ${regions.height} px, but the annotations are ${labels.width} x ${labels.height} px; regions and truth must be of the same image`,
     );
   }
-  const erased: LabelMap = { ...labels, data: labels.data.map((id, i) => (regions.data[i] === 0 ? id : 0)) };
-  const kept = new Set(indexInstances(erased).ids);
-  return { labels: erased, types: new Map([...types].filter(([id]) => kept.has(id))) };
+  const data = labels.data.map((id, i) => (regions.data[i] === 0 ? id : 0));
+  return { labels: { ...labels, data }, types };
 }

@@ -8,24 +8,13 @@
  * @module
  */
 import {
+  CLASS_COLORS,
   type ClassScheme,
   type ClassTask,
   DataError,
   RCC_CLASSES,
   validateClassScheme,
 } from "@renograde/core";
-
-/** Colours given to classes that bring none. */
-const PALETTE: readonly (readonly [number, number, number])[] = [
-  [0, 255, 0],
-  [255, 255, 0],
-  [255, 0, 0],
-  [0, 0, 255],
-  [255, 0, 255],
-  [0, 255, 255],
-  [255, 128, 0],
-  [128, 0, 255],
-];
 
 /** A scheme with the numbers a dataset uses for it. */
 export interface ClassMapping {
@@ -67,7 +56,7 @@ export function schemeFromNames(
     classes: names.map((className, i) => ({
       name: className,
       short: extra.short?.[i] ?? className,
-      color: extra.colors?.[i] ?? PALETTE[i % PALETTE.length]!,
+      color: extra.colors?.[i] ?? CLASS_COLORS[i % CLASS_COLORS.length]!,
     })),
     tasks: defaultTasks(names.length),
   });

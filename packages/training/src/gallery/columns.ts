@@ -29,7 +29,7 @@ export interface Column {
 const MOST_DISTANCE = 20;
 const MOST_WEIGHT = 11;
 
-function taskColumn(title: "task1" | "task2", scheme: ClassScheme, task: ClassTask): Column {
+function taskColumn(name: "task1" | "task2", scheme: ClassScheme, task: ClassTask): Column {
   const colors = taskColors(scheme, task);
   const legend = colors.slice(1).map((color, i) => ({
     color,
@@ -38,8 +38,8 @@ function taskColumn(title: "task1" | "task2", scheme: ClassScheme, task: ClassTa
       .map((c) => c.short)
       .join("+"),
   }));
-  const heading = title === "task1" ? "task 1" : "task 2";
-  return { title: heading, legend, tile: (batch, slot) => classTile(batch, slot, title, colors) };
+  const title = name === "task1" ? "task 1" : "task 2";
+  return { title, legend, tile: (batch, slot) => classTile(batch, slot, name, colors) };
 }
 
 function valueColumn(
@@ -63,8 +63,10 @@ function offsetColumn(title: string, plane: 0 | 1): Column {
   };
 }
 
-/** Columns of one target. `binary` and `instances` are seen among classes and nuclei. */
-function targetColumns(name: TargetName, scheme: ClassScheme): Column[] {
+/** Targets with columns of their own, in their order; `binary` and `instances` are seen among classes and nuclei. */
+const DRAWN = ["distance", "pixelDistance", "borderWeights", "offsets", "task1", "task2"] as const;
+
+function targetColumns(name: (typeof DRAWN)[number], scheme: ClassScheme): Column[] {
   const several = scheme.classes.length > 1;
   switch (name) {
     case "distance":
@@ -79,10 +81,6 @@ function targetColumns(name: TargetName, scheme: ClassScheme): Column[] {
       return several ? [taskColumn(name, scheme, scheme.tasks[0])] : [];
     case "task2":
       return several ? [taskColumn(name, scheme, scheme.tasks[1])] : [];
-    case "classes":
-    case "binary":
-    case "instances":
-      return [];
   }
 }
 
@@ -96,8 +94,6 @@ export function columnsOf(targets: readonly TargetName[], scheme: ClassScheme): 
       legend: scheme.classes.map(({ short, color }) => ({ color, text: short })),
       tile: (batch, slot) => classTile(batch, slot, "classes", classColors(scheme)),
     },
-    // Maps of whole nuclei first, then what is made of the classes.
-    ...targets.filter((name) => !name.startsWith("task")).flatMap((name) => targetColumns(name, scheme)),
-    ...targets.filter((name) => name.startsWith("task")).flatMap((name) => targetColumns(name, scheme)),
+    ...DRAWN.filter((name) => targets.includes(name)).flatMap((name) => targetColumns(name, scheme)),
   ];
 }

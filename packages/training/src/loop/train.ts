@@ -68,7 +68,7 @@ export async function train(asked: TrainOptions): Promise<TrainResult> {
   let unlock: (() => Promise<void>) | undefined;
   try {
     // Of several processes the first one writes.
-    if ((options.place?.rank ?? 0) === 0) unlock = await lockRun(options.runDir);
+    if (open.team?.leads ?? true) unlock = await lockRun(options.runDir);
     const run = new Run(options, open, view);
     if (resumed) await run.resume();
     open.team?.checkSame({
