@@ -131,7 +131,7 @@ describeCommand("dataset", ({ run, runBuilt, path, files }) => {
       [
         1,
         expect.stringMatching(
-          /names no patient, so split\.by patient is impossible; .*; use split\.by image$/,
+          /names no patient, so split\.by patient is impossible; .*\(--patient-pattern\); or use split\.by image$/,
         ),
       ],
       [
@@ -140,6 +140,9 @@ describeCommand("dataset", ({ run, runBuilt, path, files }) => {
       ],
       [1, "error: none: no images.npy found; give a fold of PanNuke, or a folder of folds"],
     ]);
+    // Every image is a patient of its own now.
+    const byName = await run("dataset", "split", "ds", "--by", "patient", "--patient-pattern", "\\d{4}$");
+    expect([byName.status, byName.stdout]).toEqual([0, expect.stringContaining("random by patient, ")]);
     await rm(path("ds/Train/Images/synthetic_train_0001.png"));
     const broken = await run("dataset", "check", "ds");
     expect([broken.status, broken.stderr]).toEqual([

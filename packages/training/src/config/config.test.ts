@@ -156,6 +156,9 @@ describe("parseConfig", () => {
       "split.fractions",
     ]);
     expect(parseConfig("data: {window: 70, step: 64, crop: 70}").data.crop).toBe(70);
+    expect(issuesOf("data:\n  patientPattern: '('\n")).toMatchObject([
+      { path: "data.patientPattern", line: 2, column: 19 },
+    ]);
   });
 
   it("exits with status 2", () => {

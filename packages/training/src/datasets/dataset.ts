@@ -66,20 +66,24 @@ const TCGA_BARCODE = /TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}[A-Z0-9.-]*/i;
 
 /**
  * Slide and patient of a file name: the slide is the name without extension, the patient the first 12 characters
- * of a TCGA barcode, `TCGA-XX-XXXX` (spec/data.md §2).
+ * of a TCGA barcode, `TCGA-XX-XXXX` (spec/data.md §2), or what `patientPattern` finds in the image's name: its first
+ * group, or all it matches.
  *
  * @param slideName - `TCGA_file_name` of the annotation, or null to look for a barcode in the image's name
  */
 export function slideAndPatient(
   slideName: string | null,
   imageName: string,
+  patientPattern: RegExp | null = null,
 ): { slide: string | null; patient: string | null } {
   const slide =
     slideName === null
       ? (TCGA_BARCODE.exec(imageName)?.[0] ?? null)
       : slideName.trim().replace(/\.(svs|tiff?|ndpi|mrxs|scn|png)$/i, "");
   const barcode = TCGA_BARCODE.exec(slide ?? imageName)?.[0];
-  return { slide, patient: barcode ? barcode.slice(0, 12).toUpperCase() : null };
+  const found = patientPattern?.exec(imageName);
+  const patient = found ? (found[1] ?? found[0]) : barcode?.slice(0, 12).toUpperCase();
+  return { slide, patient: patient || null };
 }
 
 /** Tissue of an RCCNucSeg patch: its name contains "prcc" for papillary carcinoma (spec/data.md §1). */

@@ -24,6 +24,8 @@ import { readMatLabels } from "./mat-labels.js";
 export interface OpenDatasetOptions {
   /** Mapping file of spec/data.md §6; default: `classes.json` in the folder, where present. */
   readonly classMap?: string | null;
+  /** Regular expression that finds the patient in an image's name; default: TCGA barcodes alone. */
+  readonly patientPattern?: string | null;
 }
 
 async function readText(path: string): Promise<string> {
@@ -105,6 +107,8 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
         ? await schemeOfClassFiles(entries)
         : { scheme: NUCLEUS_CLASSES, targets: null });
   const classCount = mapping.scheme.classes.length;
+  const pattern = options.patientPattern ?? null;
+  const patientPattern = pattern === null ? null : new RegExp(pattern);
 
   async function load(index: number): Promise<LabelledImage> {
     const entry = entries[index];
@@ -124,7 +128,7 @@ export async function openDataset(root: string, options: OpenDatasetOptions = {}
       }
     }
     const checked = checkLabels(entry.labelPath, image, instances, classes, mapping.targets, classCount);
-    return { name: entry.name, image, ...checked, ...slideAndPatient(slideName, entry.name) };
+    return { name: entry.name, image, ...checked, ...slideAndPatient(slideName, entry.name, patientPattern) };
   }
 
   const synthetic = existsSync(join(root, "SYNTHETIC.json"));

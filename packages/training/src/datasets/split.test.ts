@@ -220,5 +220,9 @@ describe("slideAndPatient", () => {
     });
     expect(slideAndPatient(null, "patch_TCGA-B0-5710-01A")).toMatchObject({ patient: "TCGA-B0-5710" });
     expect(slideAndPatient(null, "train_01")).toEqual({ slide: null, patient: null });
+    expect(slideAndPatient(null, "slide07_03", /^slide\d+/)).toEqual({ slide: null, patient: "slide07" });
+    expect(slideAndPatient(null, "S21-144_2", /^(S\d+-\d+)_/)).toMatchObject({ patient: "S21-144" });
+    expect(slideAndPatient(null, "TCGA-B0-5710-01A", /^S\d+/)).toMatchObject({ patient: "TCGA-B0-5710" });
+    expect(slideAndPatient(null, "train_01", /x*/)).toEqual({ slide: null, patient: null });
   });
 });

@@ -83,7 +83,7 @@ async function groupImages(
     const group = by === "image" ? entry.imagePath : image[by];
     if (group === null) {
       throw new DataError(
-        `${entry.labelPath}: names no ${by}, so split.by ${by} is impossible; it needs TCGA_file_name in the .mat or a TCGA barcode in the file name; use split.by image`,
+        `${entry.labelPath}: names no ${by}, so split.by ${by} is impossible; it needs TCGA_file_name in the .mat, a TCGA barcode in the file name, or for patients data.patientPattern (--patient-pattern); or use split.by image`,
       );
     }
     images.push({ index, group, counts: countNuclei(image.instances.data, image.classes.data, classes + 1) });

@@ -115,7 +115,7 @@ export async function openRun(options: TrainOptions, resumed: boolean): Promise<
   await checkRunFolder(options, resumed);
   const device = placedDevice(config.train.device, options.place);
   const engineName = prepareTorch({ ...config, train: { ...config.train, device } });
-  const dataset = await openDataset(dataDir, { classMap: config.data.classMap });
+  const dataset = await openDataset(dataDir, config.data);
   const split = await splitDataset(dataset, config.split);
   if (split.train.length === 0) {
     throw new DataError(

@@ -155,7 +155,7 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
     );
   }
   const first = rowConfig(protocol, rows[0]!.network, 0);
-  const dataset = await openDataset(dataDir, { classMap: first.data.classMap });
+  const dataset = await openDataset(dataDir, first.data);
   const split = await splitDataset(dataset, first.split);
   if (split.test.length === 0) throw new DataError(`${dataDir}: no test images (${split.origin})`);
   const fingerprint = await dataFingerprint(dataset, [...split.train, ...split.valid, ...split.test]);

@@ -34,7 +34,7 @@ export interface SampleCalls {
 let maker: Promise<SampleMaker> | undefined;
 
 async function createMaker({ root, imagePaths, options }: SampleWorkerSetup): Promise<SampleMaker> {
-  const dataset: Dataset = await openDataset(root, { classMap: options.data.classMap });
+  const dataset: Dataset = await openDataset(root, options.data);
   if (dataset.entries.map((entry) => entry.imagePath).join("\n") !== imagePaths.join("\n")) {
     throw new DataError(`${root}: images were added or removed while training started; start again`);
   }

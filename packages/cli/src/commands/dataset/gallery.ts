@@ -23,7 +23,7 @@ async function gallery(context: Context, folder: string, options: GalleryCommand
   const { writePng } = await import("@renograde/slides/node");
   const { DataError } = await import("@renograde/core");
   const config = await readConfig(options.config, options.set);
-  const dataset = await openDataset(folder, { classMap: config.data.classMap });
+  const dataset = await openDataset(folder, config.data);
   const images =
     options.images === "all"
       ? [...dataset.entries.keys()]

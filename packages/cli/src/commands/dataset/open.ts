@@ -20,6 +20,7 @@ export interface SetOptions {
   readonly by: "image" | "slide" | "patient";
   readonly seed: number;
   readonly classes?: string;
+  readonly patientPattern?: string;
   readonly json?: JsonOption;
 }
 
@@ -38,7 +39,30 @@ export function withSets(command: Command): Command {
       "mapping file of the classes; default: classes.json of the folder",
       pathOf("--classes"),
     )
+    .option(
+      "--patient-pattern <regexp>",
+      "what names the patient in an image's name; default: TCGA barcodes",
+      patternOf,
+    )
     .option("--json [file]", "print one JSON document, or write it to a file");
+}
+
+/** How the options say to open a folder. */
+export function datasetOptions(options: { readonly classes?: string; readonly patientPattern?: string }): {
+  classMap: string | null;
+  patientPattern: string | null;
+} {
+  return { classMap: options.classes ?? null, patientPattern: options.patientPattern ?? null };
+}
+
+/** A regular expression, as text. */
+export function patternOf(text: string): string {
+  try {
+    new RegExp(text);
+  } catch (error) {
+    throw new UsageError(`--patient-pattern: ${(error as Error).message}`);
+  }
+  return text;
 }
 
 /** Opens a folder and splits it as the trainer would. */
@@ -47,7 +71,7 @@ export async function openWithSets(
   options: SetOptions,
 ): Promise<{ dataset: Dataset; split: Split }> {
   const { openDataset, splitDataset } = await import("@renograde/training");
-  const dataset = await openDataset(folder, { classMap: options.classes ?? null });
+  const dataset = await openDataset(folder, datasetOptions(options));
   const split = await splitDataset(dataset, {
     by: options.by,
     seed: options.seed,

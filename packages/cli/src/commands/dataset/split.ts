@@ -7,13 +7,22 @@ import type { Dataset, Split } from "@renograde/training";
 import { Command, Option } from "commander";
 import { type Context, type JsonOption, pathOf, printResult, wholeNumber } from "../../context.js";
 import type { Run } from "../../program.js";
-import { fractionsOf, PUBLISHED_FRACTIONS, type SET_NAMES, setsTable, sharingNotes } from "./open.js";
+import {
+  datasetOptions,
+  fractionsOf,
+  PUBLISHED_FRACTIONS,
+  patternOf,
+  type SET_NAMES,
+  setsTable,
+  sharingNotes,
+} from "./open.js";
 
 interface SplitCommandOptions {
   readonly by?: "image" | "slide" | "patient";
   readonly seed: number;
   readonly fractions: [number, number, number];
   readonly classes?: string;
+  readonly patientPattern?: string;
   readonly out?: string;
   readonly json?: JsonOption;
 }
@@ -25,7 +34,7 @@ async function openSplit(
   options: SplitCommandOptions,
 ): Promise<{ dataset: Dataset; split: Split }> {
   const { openDataset, splitDataset, stratifiedSplit } = await import("@renograde/training");
-  const dataset = await openDataset(folder, { classMap: options.classes ?? null });
+  const dataset = await openDataset(folder, datasetOptions(options));
   const { by, seed, fractions } = options;
   if (by === undefined) {
     return { dataset, split: await splitDataset(dataset, { by: "image", seed, fractions }) };
@@ -120,6 +129,11 @@ export function splitCommand(run: Run): Command {
       "--classes <file>",
       "mapping file of the classes; default: classes.json of the folder",
       pathOf("--classes"),
+    )
+    .option(
+      "--patient-pattern <regexp>",
+      "what names the patient in an image's name; default: TCGA barcodes",
+      patternOf,
     )
     .option("-o, --out <path>", "FILE.json for training to read, or a folder for a copy", pathOf("--out"))
     .option("--json [file]", "print one JSON document, or write it to a file")

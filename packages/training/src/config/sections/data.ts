@@ -6,6 +6,15 @@
 import { STAIN_NORM_METHODS } from "@renograde/core";
 import { z } from "zod";
 
+function isRegExp(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Options of `data`. */
 export const data = z
   .strictObject({
@@ -43,6 +52,14 @@ export const data = z
       .default(null)
       .describe(
         "mapping file of spec/data.md §6; default: classes.json of the dataset folder, where present",
+      ),
+    patientPattern: z
+      .string()
+      .refine(isRegExp, "is no regular expression")
+      .nullable()
+      .default(null)
+      .describe(
+        "regular expression that finds the patient in an image's name (its first group, or all of it) for splits by patient; default: TCGA barcodes",
       ),
     stainNorm: z
       .enum(["none", ...STAIN_NORM_METHODS])
