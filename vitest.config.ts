@@ -47,6 +47,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Test files run side by side; libtorch's threads would only wait for each other.
+    globalSetup: "tests/support/build.ts",
+    execArgv: ["--max-semi-space-size=64"],
     env: { OMP_NUM_THREADS: "1" },
   },
 });

@@ -12,7 +12,7 @@ import {
   npmStep,
   requireNode,
 } from "./lib/setup-steps.mjs";
-import { root, run, runMain, runSteps, StepError, together } from "./lib/steps.mjs";
+import { inOrder, root, run, runMain, runSteps, StepError, together } from "./lib/steps.mjs";
 
 const report = join(root, ".cache", "vitest.json");
 
@@ -41,22 +41,20 @@ await runMain(async () => {
     libtorchStep,
     chromiumStep,
     together(
-      buildStep,
-      addonStep,
-      {
+      inOrder(buildStep, {
+        name: "checking types",
+        estimateS: 8,
+        run: async () => {
+          await run("npx", ["tsc", "-p", "tsconfig.check.json"]);
+        },
+      }),
+      inOrder(addonStep, {
         name: "checking format and lint",
         estimateS: 3,
         run: async () => {
           await run("npx", ["biome", "check", "--error-on-warnings", "."]);
         },
-      },
-      {
-        name: "checking types",
-        estimateS: 15,
-        run: async () => {
-          await run("npx", ["tsc", "-p", "tsconfig.check.json"]);
-        },
-      },
+      }),
     ),
   ]);
   console.error("Running the tests (about two and a half minutes on two cores)");

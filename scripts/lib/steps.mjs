@@ -49,6 +49,28 @@ export async function runSteps(steps) {
   }
 }
 
+const isDone = async (step) => (step.done === undefined ? false : await step.done());
+
+/**
+ * @param {Step[]} steps
+ * @param {(runs: (() => Promise<string | void>)[]) => Promise<(string | void)[]>} runAll runs what is not done yet
+ */
+function joined(steps, runAll) {
+  return {
+    name: steps.map((step) => step.name).join("; "),
+    done: async () => {
+      const done = await Promise.all(steps.map(isDone));
+      return done.includes(false) ? false : done.join("; ");
+    },
+    run: async () => {
+      const remarks = await runAll(
+        steps.map((step) => async () => ((await isDone(step)) === false ? await step.run() : undefined)),
+      );
+      return remarks.filter((remark) => typeof remark === "string").join("; ");
+    },
+  };
+}
+
 /**
  * Joins steps that do not depend on each other into one that runs them side by side.
  *
@@ -56,21 +78,24 @@ export async function runSteps(steps) {
  * @returns {Step}
  */
 export function together(...steps) {
-  const isDone = async (step) => (step.done === undefined ? false : await step.done());
-  return {
-    name: steps.map((step) => step.name).join("; "),
-    estimateS: Math.max(...steps.map((step) => step.estimateS)),
-    done: async () => {
-      const done = await Promise.all(steps.map(isDone));
-      return done.includes(false) ? false : done.join("; ");
-    },
-    run: async () => {
-      const remarks = await Promise.all(
-        steps.map(async (step) => ((await isDone(step)) === false ? await step.run() : undefined)),
-      );
-      return remarks.filter((remark) => typeof remark === "string").join("; ");
-    },
+  const estimateS = Math.max(...steps.map((step) => step.estimateS));
+  return { ...joined(steps, (runs) => Promise.all(runs.map((run) => run()))), estimateS };
+}
+
+/**
+ * Joins steps into one that runs them one after another.
+ *
+ * @param {...Step} steps
+ * @returns {Step}
+ */
+export function inOrder(...steps) {
+  const estimateS = steps.reduce((sum, step) => sum + step.estimateS, 0);
+  const runAll = async (runs) => {
+    const remarks = [];
+    for (const run of runs) remarks.push(await run());
+    return remarks;
   };
+  return { ...joined(steps, runAll), estimateS };
 }
 
 /**

@@ -12,6 +12,63 @@ export function dims4(x: Tensor): [number, number, number, number] {
   return x.dims as unknown as [number, number, number, number];
 }
 
+/** First and last of `count` positions p for which p·stride + shift lies within 0 … size − 1. */
+function meeting(count: number, size: number, shift: number, stride: number): [number, number] {
+  return [
+    Math.max(0, Math.ceil(-shift / stride)),
+    Math.min(count - 1, Math.floor((size - 1 - shift) / stride)),
+  ];
+}
+
+/**
+ * What each tap (c, k, l) of a kernel meets at every output pixel, one row per tap: `rows[tap][i, j]` is
+ * x[b, first + c, i·s+k−top, j·s+l−left], 0 outside.
+ */
+function unfold(
+  x: Tensor,
+  [b, first]: readonly [image: number, channel: number],
+  [perGroup, kh, kw]: readonly [number, number, number],
+  [height, width]: readonly [number, number],
+  { stride, padding }: ReturnType<typeof convGeometry>,
+): Float64Array[] {
+  const [top, left] = padding;
+  const [, cin, h, w] = dims4(x);
+  // One type of array keeps the innermost loop fast.
+  const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
+  const rows: Float64Array[] = [];
+  for (let c = 0; c < perGroup; c++) {
+    const source = (b * cin + first + c) * h * w;
+    for (let k = 0; k < kh; k++) {
+      const [firstRow, lastRow] = meeting(height, h, k - top, stride);
+      for (let l = 0; l < kw; l++) {
+        const [firstColumn, lastColumn] = meeting(width, w, l - left, stride);
+        const row = new Float64Array(height * width);
+        for (let i = firstRow; i <= lastRow; i++) {
+          const from = source + (i * stride + k - top) * w + l - left;
+          for (let j = firstColumn; j <= lastColumn; j++) row[i * width + j] = pixels[from + j * stride]!;
+        }
+        rows.push(row);
+      }
+    }
+  }
+  return rows;
+}
+
+/** Adds Σ taps[t]·rows[t], in this order: four rows at a time, so that a sum is read and written a fourth as often. */
+function addTaps(plane: Float64Array, taps: ArrayLike<number>, rows: readonly Float64Array[]): void {
+  const size = plane.length;
+  let t = 0;
+  for (; t + 4 <= rows.length; t += 4) {
+    const [a, b, c, d] = [taps[t]!, taps[t + 1]!, taps[t + 2]!, taps[t + 3]!];
+    const [p, q, r, s] = [rows[t]!, rows[t + 1]!, rows[t + 2]!, rows[t + 3]!];
+    for (let i = 0; i < size; i++) plane[i] = plane[i]! + a * p[i]! + b * q[i]! + c * r[i]! + d * s[i]!;
+  }
+  for (; t < rows.length; t++) {
+    const [tap, row] = [taps[t]!, rows[t]!];
+    for (let i = 0; i < size; i++) plane[i]! += tap * row[i]!;
+  }
+}
+
 /** ONNX Conv: y[n,o,i,j] = bias[o] + Σ x[n,c,i·s+k−top,j·s+l−left]·w[o,c,k,l]. */
 export function conv2d(
   path: string,
@@ -22,37 +79,21 @@ export function conv2d(
   type: ReferenceType,
 ): Tensor {
   const y = zeros(convShape(path, x.dims, weight.dims, bias?.dims ?? null, options), type);
-  const { stride, padding, groups } = convGeometry(options);
-  const [top, left] = padding;
-  const [n, cin, h, w] = dims4(x);
+  const geometry = convGeometry(options);
+  const { groups } = geometry;
+  const [n] = dims4(x);
   const [cout, perGroup, kh, kw] = dims4(weight);
   const [, , height, width] = dims4(y);
-  // One type of array keeps the innermost loop fast.
-  const pixels = Float64Array.from(x.data);
+  const taps = perGroup * kh * kw;
   const plane = new Float64Array(height * width);
   for (let b = 0; b < n; b++) {
-    for (let o = 0; o < cout; o++) {
-      plane.fill(bias?.data[o] ?? 0);
-      const first = Math.floor(o / (cout / groups)) * perGroup;
-      for (let c = 0; c < perGroup; c++) {
-        const source = (b * cin + first + c) * h * w;
-        for (let k = 0; k < kh; k++) {
-          const firstRow = Math.max(0, Math.ceil((top - k) / stride));
-          const lastRow = Math.min(height - 1, Math.floor((h - 1 + top - k) / stride));
-          for (let l = 0; l < kw; l++) {
-            const tap = weight.data[((o * perGroup + c) * kh + k) * kw + l]!;
-            const firstColumn = Math.max(0, Math.ceil((left - l) / stride));
-            const lastColumn = Math.min(width - 1, Math.floor((w - 1 + left - l) / stride));
-            for (let i = firstRow; i <= lastRow; i++) {
-              const row = source + (i * stride + k - top) * w + l - left;
-              for (let j = firstColumn; j <= lastColumn; j++) {
-                plane[i * width + j]! += tap * pixels[row + j * stride]!;
-              }
-            }
-          }
-        }
+    for (let group = 0; group < groups; group++) {
+      const rows = unfold(x, [b, group * perGroup], [perGroup, kh, kw], [height, width], geometry);
+      for (let o = (group * cout) / groups; o < ((group + 1) * cout) / groups; o++) {
+        plane.fill(bias?.data[o] ?? 0);
+        addTaps(plane, weight.data.subarray(o * taps, (o + 1) * taps), rows);
+        y.data.set(plane, (b * cout + o) * height * width);
       }
-      y.data.set(plane, (b * cout + o) * height * width);
     }
   }
   return y;
@@ -73,6 +114,7 @@ export function convTranspose2d(
   const [n, cin, h, w] = dims4(x);
   const [, perGroup, kh, kw] = dims4(weight);
   const [, cout, height, width] = dims4(y);
+  const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
   const plane = new Float64Array(height * width);
   for (let b = 0; b < n; b++) {
     for (let o = 0; o < cout; o++) {
@@ -81,16 +123,15 @@ export function convTranspose2d(
       for (let c = group * (cin / groups); c < (group + 1) * (cin / groups); c++) {
         const source = (b * cin + c) * h * w;
         for (let k = 0; k < kh; k++) {
+          const [firstRow, lastRow] = meeting(h, height, k - top, stride);
           for (let l = 0; l < kw; l++) {
             const tap = weight.data[((c * perGroup + (o % perGroup)) * kh + k) * kw + l]!;
-            for (let i = 0; i < h; i++) {
-              const row = i * stride + k - top;
-              if (row < 0 || row >= height) continue;
-              for (let j = 0; j < w; j++) {
-                const column = j * stride + l - left;
-                if (column < 0 || column >= width) continue;
-                plane[row * width + column]! += tap * x.data[source + i * w + j]!;
-              }
+            const [firstColumn, lastColumn] = meeting(w, width, l - left, stride);
+            for (let i = firstRow; i <= lastRow; i++) {
+              const to = (i * stride + k - top) * width + l - left;
+              const from = source + i * w;
+              for (let j = firstColumn; j <= lastColumn; j++)
+                plane[to + j * stride]! += tap * pixels[from + j]!;
             }
           }
         }

@@ -86,17 +86,18 @@ export function matmul(path: string, a: Tensor, b: Tensor, type: ReferenceType):
     });
     return index * x.dims.at(-2)! * x.dims.at(-1)!;
   };
+  const sums = new Float64Array(columns);
   for (let batch = 0; batch < rules.elements(lead); batch++) {
     const fromA = offset(a, batch);
     const fromB = offset(b, batch);
+    const right = Float64Array.from(b.data.subarray(fromB, fromB + inner * columns));
     for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        let sum = 0;
-        for (let k = 0; k < inner; k++) {
-          sum += a.data[fromA + i * inner + k]! * b.data[fromB + k * columns + j]!;
-        }
-        y.data[(batch * rows + i) * columns + j] = sum;
+      sums.fill(0);
+      for (let k = 0; k < inner; k++) {
+        const factor = a.data[fromA + i * inner + k]!;
+        for (let j = 0; j < columns; j++) sums[j]! += factor * right[k * columns + j]!;
       }
+      y.data.set(sums, (batch * rows + i) * columns);
     }
   }
   return y;

@@ -81,18 +81,13 @@ interface Waiting {
 }
 
 /**
- * Opens the thread. When this file itself runs from TypeScript, so does the worker; Node 20 cannot load that by itself,
- * so the worker first registers tsx, a dependency of development.
+ * Opens the thread. It runs the built file also when this file itself runs from TypeScript, which Node 20 cannot load:
+ * whoever runs sources builds them first (`npm run build`; vitest does). Loaders of TypeScript are not for it then.
  */
 function openThread(module: URL, workerData: WorkerStart): Worker {
   if (!import.meta.url.endsWith(".ts")) return new Worker(module, { workerData });
-  const tsx = JSON.stringify(import.meta.resolve("tsx/esm/api"));
-  const source = JSON.stringify(module.href.replace(/\.js$/, ".ts"));
-  const code = `import { register } from ${tsx}; register(); await import(${source});`;
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
-    execArgv: ["--conditions=source"],
-    workerData,
-  });
+  const built = new URL(module.href.replace(/\/src\/(?!.*\/src\/)/, "/dist/"));
+  return new Worker(built, { workerData, execArgv: [] });
 }
 
 /** Options of {@link startWorker}. */
