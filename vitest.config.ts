@@ -48,6 +48,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Test files run side by side; libtorch's threads would only wait for each other.
     globalSetup: "tests/support/build.ts",
+    setupFiles: "tests/support/equal-arrays.ts",
     execArgv: ["--max-semi-space-size=64"],
     env: { OMP_NUM_THREADS: "1" },
   },

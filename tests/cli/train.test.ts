@@ -96,7 +96,8 @@ describeCommand("train and export", ({ run, runBuilt, start, path, files }) => {
     });
 
     it.concurrent("stops at SIGINT with status 130 and resumes", async () => {
-      const args = [...TRAIN, "--run", "long", "--set", "train.phases=[{epochs: 4000}]"];
+      const set = ["--set", "net.network=shr", "--set", "train.phases=[{epochs: 4000}]"];
+      const args = [...TRAIN, "--run", "long", ...set];
       const running = start(...args);
       const log = async () => await readFile(path("long/log.jsonl"), "utf8").catch(() => "");
       while (running.child.exitCode === null && !/"epoch":2/.test(await log())) await setTimeout(20);
