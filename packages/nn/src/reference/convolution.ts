@@ -20,6 +20,9 @@ function meeting(count: number, size: number, shift: number, stride: number): [n
   ];
 }
 
+/** Memory of {@link unfold}'s rows, valid until its next call; anew for every convolution it would cost more than the sums. */
+let memory = new Float64Array(0);
+
 /**
  * What each tap (c, k, l) of a kernel meets at every output pixel, one row per tap: `rows[tap][i, j]` is
  * x[b, first + c, i·s+k−top, j·s+l−left], 0 outside.
@@ -36,13 +39,15 @@ function unfold(
   // One type of array keeps the innermost loop fast.
   const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
   const rows: Float64Array[] = [];
+  const size = height * width;
+  if (memory.length < perGroup * kh * kw * size) memory = new Float64Array(perGroup * kh * kw * size);
   for (let c = 0; c < perGroup; c++) {
     const source = (b * cin + first + c) * h * w;
     for (let k = 0; k < kh; k++) {
       const [firstRow, lastRow] = meeting(height, h, k - top, stride);
       for (let l = 0; l < kw; l++) {
         const [firstColumn, lastColumn] = meeting(width, w, l - left, stride);
-        const row = new Float64Array(height * width);
+        const row = memory.subarray(rows.length * size, (rows.length + 1) * size).fill(0);
         for (let i = firstRow; i <= lastRow; i++) {
           const from = source + (i * stride + k - top) * w + l - left;
           for (let j = firstColumn; j <= lastColumn; j++) row[i * width + j] = pixels[from + j * stride]!;
