@@ -14,6 +14,7 @@ import { listEventFiles } from "./event-file.js";
 
 /** A very narrow network on 22 px crops; two phases, PQ measured in the second epoch of each. */
 const SMALL = [
+  "net.network=shr",
   "net.width=0.01",
   "data.window=24",
   "data.step=16",
@@ -139,7 +140,7 @@ describe.skipIf(!isTorchAvailable())("what a run shows (libtorch addon built)", 
     expect(scalars.get("loss/total")).toEqual(totals.map((total, i) => [i + 1, Math.fround(total)]));
     expect([...scalars.keys()]).toEqual(
       expect.arrayContaining([
-        "loss/bc",
+        "loss/mcf",
         "lr",
         "time/step_ms",
         "time/wait_share",
@@ -184,7 +185,7 @@ describe.skipIf(!isTorchAvailable())("what a run shows (libtorch addon built)", 
     ).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(sessions[1]![1]).toMatchObject({ step: 7, content: { kind: "start" } });
     const [resumed, straight] = [scalarsOf(sessions), scalarsOf(await eventsOf("straight"))];
-    for (const tag of ["loss/total", "loss/bc", "lr", "epoch/loss", "valid/dice"]) {
+    for (const tag of ["loss/total", "loss/mcf", "lr", "epoch/loss", "valid/dice"]) {
       expect(resumed.get(tag)).toEqual(straight.get(tag));
     }
     const curve = (html: string) => /class="line" stroke="var\(--text\)" d="([^"]+)"/.exec(html)?.[1];
