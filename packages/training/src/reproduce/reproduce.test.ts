@@ -118,13 +118,14 @@ describe("folds", () => {
       parameters: 1,
       macs: 1,
       epochs: 1,
+      steps: 12,
       trainSeconds,
       gradeMs,
       images: [{ name, metrics: image(4) }],
     });
     const joined = joinFolds([part("b", 10, 30), part("a", 20, 50)]);
     expect(joined.images.map(({ name }) => name)).toEqual(["a", "b"]);
-    expect([joined.trainSeconds, joined.gradeMs]).toEqual([30, 40]);
+    expect([joined.steps, joined.trainSeconds, joined.gradeMs]).toEqual([24, 30, 40]);
   });
 });
 

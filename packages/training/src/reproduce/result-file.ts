@@ -18,6 +18,8 @@ export interface RunResult {
   /** Multiply-adds of one training window as the exported graph computes them. */
   readonly macs: number;
   readonly epochs: number;
+  /** Optimiser steps; of several folds, of all; absent in older results. */
+  readonly steps?: number;
   /** Wall time of training, validation included. */
   readonly trainSeconds: number;
   /** Median wall time of grading one test image. */

@@ -230,6 +230,7 @@ export function joinFolds(parts: readonly RunResult[]): RunResult {
   const images = parts.flatMap((part) => part.images).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...parts[0]!,
+    steps: parts.reduce((sum, part) => sum + (part.steps ?? Number.NaN), 0),
     trainSeconds: parts.reduce((sum, part) => sum + part.trainSeconds, 0),
     gradeMs: parts.reduce((sum, part) => sum + part.gradeMs, 0) / parts.length,
     images,
@@ -294,6 +295,7 @@ async function runRow(
       parameters,
       macs: macs.full,
       epochs: trained.epochs,
+      steps: trained.steps,
       trainSeconds: trainingSeconds(await readLog(runPaths(files.run).log)),
       gradeMs,
       images,

@@ -118,27 +118,30 @@ export function difference({ published, ours }: Cell): string {
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
 }
 
-/** What a row cost. */
-export interface RowCost {
-  readonly parameters: string;
-  readonly gmacs: string;
-  readonly training: string;
-  readonly grading: string;
-}
+/** Titles of what {@link rowCosts} gives. */
+export const COST_TITLES = [
+  "parameters",
+  "GMAC per window",
+  "steps",
+  "training",
+  "grading per image",
+] as const;
 
-/** Parameters, multiply-adds and times of every row, as text. */
-export function rowCosts(table: ReproducedTable): RowCost[] {
+/** What every row cost, as text in the order of {@link COST_TITLES}; steps and times are means over seeds. */
+export function rowCosts(table: ReproducedTable): string[][] {
   return table.rows.map(({ runs }) => {
     const [first] = runs;
-    if (first === undefined) return { parameters: "–", gmacs: "–", training: "–", grading: "–" };
+    if (first === undefined) return COST_TITLES.map(() => "–");
     const mean = (pick: (run: (typeof runs)[number]) => number) =>
       runs.reduce((sum, run) => sum + pick(run), 0) / runs.length;
-    return {
-      parameters: first.parameters.toLocaleString("en-US"),
-      gmacs: (first.macs / 1e9).toFixed(2),
-      training: `${(mean((run) => run.trainSeconds) / 60).toFixed(1)} min`,
-      grading: `${mean((run) => run.gradeMs).toFixed(0)} ms`,
-    };
+    const steps = mean((run) => run.steps ?? Number.NaN);
+    return [
+      first.parameters.toLocaleString("en-US"),
+      (first.macs / 1e9).toFixed(2),
+      Number.isNaN(steps) ? "–" : Math.round(steps).toLocaleString("en-US"),
+      `${(mean((run) => run.trainSeconds) / 60).toFixed(1)} min`,
+      `${mean((run) => run.gradeMs).toFixed(0)} ms`,
+    ];
   });
 }
 

@@ -10,6 +10,7 @@ import { TABLES } from "./published.js";
 import { picturePath, type ReproducedTable } from "./run-table.js";
 import {
   type Cell,
+  COST_TITLES,
   type Column,
   difference,
   rowCosts,
@@ -69,13 +70,7 @@ ${block(further, (cell) => scoreWithInterval(cell.ours))}
 
 ## Cost
 
-${markdownTable([
-  ["", "parameters", "GMAC per window", "training", "grading per image"],
-  ...titles.map((title, r) => {
-    const { parameters, gmacs, training, grading } = costs[r]!;
-    return [title, parameters, gmacs, training, grading];
-  }),
-])}
+${markdownTable([["", ...COST_TITLES], ...titles.map((title, r) => [title, ...costs[r]!])])}
 `;
 }
 
@@ -119,11 +114,12 @@ function htmlTable(table: ReproducedTable, columns: readonly Column[]): string {
 }
 
 function costTable(table: ReproducedTable): string {
+  const cells = (row: readonly string[]): string => row.map((text) => `<td>${text}</td>`).join("");
   const rows = rowCosts(table).map(
-    ({ parameters, gmacs, training, grading }, r) =>
-      `<tr><td>${escapeHtml(table.rows[r]!.row.title)}</td><td>${parameters}</td><td>${gmacs}</td><td>${training}</td><td>${grading}</td></tr>`,
+    (row, r) => `<tr><td>${escapeHtml(table.rows[r]!.row.title)}</td>${cells(row)}</tr>`,
   );
-  return `<div class="scroll"><table><thead><tr><th></th><th>parameters</th><th>GMAC per window</th><th>training</th><th>grading per image</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
+  const head = COST_TITLES.map((title) => `<th>${title}</th>`).join("");
+  return `<div class="scroll"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
 async function pictureCell(path: string, caption: string): Promise<string> {
