@@ -390,8 +390,12 @@ export class Run {
       await this.save("last");
       if (!(error instanceof OutOfMemoryError)) throw error;
       const { validBatch } = this.config.train;
+      const remedy =
+        validBatch === 1
+          ? "use a machine with more memory, and go on with --resume"
+          : `go on with --resume --set train.validBatch=${Math.ceil(validBatch / 2)}`;
       throw new EngineError(
-        `memory is not enough to validate ${validBatch} patches at once (${error.message}); go on with --resume --set train.validBatch=${Math.ceil(validBatch / 2)}`,
+        `memory is not enough to validate ${validBatch} patches at once (${error.message}); ${remedy}`,
         { cause: error },
       );
     }

@@ -232,6 +232,31 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
     expect(memoryStats().bound).toBe(Number.POSITIVE_INFINITY);
   }, 30_000);
 
+  it("says when a validation does not fit, and repeats it alone in smaller parts", async () => {
+    const folder = join(root, "many");
+    await makeDataset(folder, 24);
+    const many = (validBatch: number, ...set: string[]) => ({
+      dataDir: folder,
+      config: configOf(
+        ...["split.fractions=[0.1, 0.8, 0.1]", "train.batch=1", "train.phases=[{epochs: 1}]"],
+        ...[`train.validBatch=${validBatch}`, ...set],
+      ),
+    });
+    const limit = "train.memoryLimitGiB=0.004";
+    await expect(run("large validation", many(76, limit))).rejects.toThrow(
+      /^memory is not enough to validate 76 patches at once \(.*\); go on with --resume --set train\.validBatch=38$/,
+    );
+    const steps: number[] = [];
+    const result = await run("large validation", {
+      ...many(8, limit),
+      resume: true,
+      onProgress: (event) => {
+        if (event.kind === "step") steps.push(event.step);
+      },
+    });
+    expect([steps, result.best?.epoch]).toEqual([[], 1]);
+  }, 30_000);
+
   it("exports the best weights with everything grading needs", async () => {
     const out = join(root, "model.onnx");
     const metadata = await exportRun(join(root, "straight"), out);
