@@ -57,7 +57,7 @@ await runMain(async () => {
       }),
     ),
   ]);
-  console.error("Running the tests (about two and a half minutes on two cores)");
+  console.error("Running the tests (about two minutes on two cores)");
   mkdirSync(join(root, ".cache"), { recursive: true });
   const args = ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const status = await run("npx", [...args, ...process.argv.slice(2)], { show: true, allowFailure: true });

@@ -147,11 +147,12 @@ describe.each(MAP_NETWORKS)("%s agrees", (name) => {
       }
     });
 
+    // The training passes of the others are compared with PyTorch's (baselines.test.ts, hover-net.test.ts).
+    if (!REWRITTEN.has(name)) return;
     it("batch statistics and every running statistic, with every rewrite", () => {
-      for (const rewrite of REWRITTEN.has(name) ? (["reorder", "full"] as const) : (["reorder"] as const)) {
+      for (const rewrite of ["reorder", "full"] as const) {
         const prepared = prepareNetwork("paper", rewrite);
-        // Without a batch norm training is evaluation.
-        const ours = hasBatchNorm(prepared) ? runReference(prepared, { training: true }) : cases[0]!.expected;
+        const ours = runReference(prepared, { training: true });
         const torch = runTorch(prepared, { training: true });
         expectClose(torch.outputs, ours.outputs, TORCH_TOLERANCE);
         for (const [key, values] of ours.state) {

@@ -21,7 +21,7 @@ net: { network: mask-rcnn, width: 0.05 }
 data: { window: 192, crop: 192, step: 64 }
 aug: { preset: none }
 split: { fractions: [0.5, 0.5, 0] }
-train: { batch: 1, threads: 1, workers: 0, saveEvery: 0, evalPq: 4, phases: [{ epochs: 8, lr: 6.0e-3, lrDrop: 6.0e-3 }] }
+train: { batch: 1, threads: 1, workers: 0, saveEvery: 0, evalPq: 3, phases: [{ epochs: 6, lr: 6.0e-3, lrDrop: 6.0e-3 }] }
 `);
 
 let root = "";
@@ -46,7 +46,11 @@ it.skipIf(reason !== "")(
       .map((record) => record.losses as { total: number; terms: Record<string, number> });
     expect(Object.keys(losses[0]!.terms)).toEqual(["rpn", "rpnBox", "class", "box", "mask"]);
     const mean = (part: typeof losses) => part.reduce((sum, { total }) => sum + total, 0) / part.length;
-    expect(mean(losses.slice(-4))).toBeLessThan(0.75 * mean(losses.slice(0, 2)));
+    console.log(
+      "LL",
+      losses.map(({ total }) => total),
+    );
+    expect(mean(losses.slice(-2))).toBeLessThan(0.75 * mean(losses.slice(0, 2)));
 
     const path = join(runDir, "model.onnx");
     const metadata = await exportRun(runDir, path, { checkpoint: "last" });
