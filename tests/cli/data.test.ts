@@ -32,8 +32,8 @@ describeCommand("dataset", ({ run, runBuilt, path, files }) => {
   it("checks, counts and splits it", async () => {
     const [check, stats, split] = await Promise.all([
       runBuilt("dataset", "check", "ds", "--sheet", "sheet.png", "--json", "check.json"),
-      runBuilt("dataset", "stats", "ds", "--json"),
-      runBuilt("dataset", "split", "ds", "--json"),
+      run("dataset", "stats", "ds", "--json"),
+      run("dataset", "split", "ds", "--json"),
     ]);
     expect(check.status).toBe(0);
     expect(check.stdout).toMatch(/^ds: rccnucseg layout, split: folders; SYNTHETIC data\n/);
@@ -84,7 +84,7 @@ describeCommand("dataset", ({ run, runBuilt, path, files }) => {
       ),
     ]);
     await writeFile(mat, bytes);
-    const second = await runBuilt(...args, "--json");
+    const second = await run(...args, "--json");
     expect([second.status, json(second)]).toEqual([0, expect.objectContaining({ written: 1, skipped: 3 })]);
     expect(json(await run("dataset", "stats", "png", "--json"))).toMatchObject({
       sets: { train: { images: 2 }, valid: { images: 1 }, test: { images: 1 } },
