@@ -195,7 +195,7 @@ describe.skipIf(!isTorchAvailable())("what a run shows (libtorch addon built)", 
 
   it("reloads itself while the run goes on, keeps the pictures of an earlier session, and says how it stopped", async () => {
     const controller = new AbortController();
-    const stopped = run("stopped", [], {
+    const stopped = run("stopped", [`init.from=${join(root, "straight")}`], {
       signal: controller.signal,
       onProgress: (event) => {
         if (event.kind === "epoch" && event.epoch === 1) controller.abort();
@@ -206,9 +206,12 @@ describe.skipIf(!isTorchAvailable())("what a run shows (libtorch addon built)", 
     expect(page).toContain("Stopped: epoch 1 of 2, step 4 of 8; goes on with --resume");
     expect(page).toContain("Validation patches, epoch 1");
     expect(page).toContain("The worst patches, by Dice of all nuclei");
+    expect(page).toMatch(
+      /init\.from best\.safetensors \(Renograde(?:'|&#39;|&#x27;|&apos;)s own naming\); (\d+) of \1 tensors; SHA-256 [0-9a-f]{64}</,
+    );
     expect(page).not.toContain("http-equiv");
     let during: Promise<string> | undefined;
-    await run("stopped", [], {
+    await run("stopped", [`init.from=${join(root, "straight")}`], {
       resume: true,
       onProgress: (event) => {
         if (event.kind === "step" && event.step === 5) during = pageOf("stopped");

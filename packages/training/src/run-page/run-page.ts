@@ -7,6 +7,7 @@
 import { escapeHtml, renderPage } from "@renograde/formats";
 import { formatConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
+import type { InitRecord } from "../init/initialise.js";
 import type { TrainEvent } from "../loop/events.js";
 import type { RunInfo } from "../loop/run-folder.js";
 import type { LogRecord } from "../loop/run-log.js";
@@ -101,11 +102,25 @@ function factsOf({ outcome, records, step, info, time }: RunPage): string {
   ].join(" · ");
 }
 
+/** Names listed of tensors that start afresh. */
+const NAMED = 6;
+
+function describeInit({ option, file, family, tensors, ofTensors, fresh, ...init }: InitRecord): string {
+  const more = fresh.length > NAMED ? ", …" : "";
+  return [
+    `${option} ${file} (${family})`,
+    `${tensors} of ${ofTensors} tensors`,
+    ...(init.foldedNormalisation ? ["ImageNet's normalisation folded"] : []),
+    ...(fresh.length === 0 ? [] : [`${fresh.length} afresh: ${fresh.slice(0, NAMED).join(", ")}${more}`]),
+    `SHA-256 ${init.sha256}`,
+  ].join("; ");
+}
+
 function factTable({ config, info }: RunPage): string {
   const { init, data } = info;
   const rows: [string, string][] = [
     ["network", `${info.network}, width ${config.net.width}, ${formatNumber(info.parameters)} parameters`],
-    ["weights at the start", init == null ? "fresh" : JSON.stringify(init)],
+    ["weights at the start", init == null ? "fresh" : describeInit(init)],
     ["classes", info.classes.classes.map(({ name }) => name).join(", ")],
     ["data", `${data.name} (${data.layout})${data.synthetic ? ", synthetic" : ""}`],
     ["images", `${info.images.train.length} training, ${info.images.valid.length} validation`],
