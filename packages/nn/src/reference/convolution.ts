@@ -20,7 +20,9 @@ function meeting(count: number, size: number, shift: number, stride: number): [n
   ];
 }
 
-/** Memory of {@link unfold}'s rows, valid until its next call; anew for every convolution it would cost more than the sums. */
+/** Numbers of {@link unfold}'s rows at a time, 16 MiB, where a single channel does not need more. */
+const ROOM = 2 ** 21;
+/** Memory of the rows, valid until the next call; anew for every convolution it would cost more than the sums. */
 let memory = new Float64Array(0);
 
 /**
@@ -30,7 +32,7 @@ let memory = new Float64Array(0);
 function unfold(
   x: Tensor,
   [b, first]: readonly [image: number, channel: number],
-  [perGroup, kh, kw]: readonly [number, number, number],
+  [channels, kh, kw]: readonly [number, number, number],
   [height, width]: readonly [number, number],
   { stride, padding }: ReturnType<typeof convGeometry>,
 ): Float64Array[] {
@@ -40,8 +42,8 @@ function unfold(
   const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
   const rows: Float64Array[] = [];
   const size = height * width;
-  if (memory.length < perGroup * kh * kw * size) memory = new Float64Array(perGroup * kh * kw * size);
-  for (let c = 0; c < perGroup; c++) {
+  if (memory.length < channels * kh * kw * size) memory = new Float64Array(channels * kh * kw * size);
+  for (let c = 0; c < channels; c++) {
     const source = (b * cin + first + c) * h * w;
     for (let k = 0; k < kh; k++) {
       const [firstRow, lastRow] = meeting(height, h, k - top, stride);
@@ -89,18 +91,25 @@ export function conv2d(
   const [n] = dims4(x);
   const [cout, perGroup, kh, kw] = dims4(weight);
   const [, , height, width] = dims4(y);
-  const taps = perGroup * kh * kw;
-  const plane = new Float64Array(height * width);
+  const size = height * width;
+  const sums = y.data instanceof Float64Array ? y.data : new Float64Array(y.data.length);
+  for (let i = 0; i < n * cout; i++) sums.fill(bias?.data[i % cout] ?? 0, i * size, (i + 1) * size);
+  const atOnce = Math.max(1, Math.floor(ROOM / (kh * kw * size)));
   for (let b = 0; b < n; b++) {
     for (let group = 0; group < groups; group++) {
-      const rows = unfold(x, [b, group * perGroup], [perGroup, kh, kw], [height, width], geometry);
-      for (let o = (group * cout) / groups; o < ((group + 1) * cout) / groups; o++) {
-        plane.fill(bias?.data[o] ?? 0);
-        addTaps(plane, weight.data.subarray(o * taps, (o + 1) * taps), rows);
-        y.data.set(plane, (b * cout + o) * height * width);
+      for (let c = 0; c < perGroup; c += atOnce) {
+        const channels = Math.min(atOnce, perGroup - c);
+        const rows = unfold(x, [b, group * perGroup + c], [channels, kh, kw], [height, width], geometry);
+        for (let o = (group * cout) / groups; o < ((group + 1) * cout) / groups; o++) {
+          const at = (b * cout + o) * size;
+          const first = (o * perGroup + c) * kh * kw;
+          const taps = weight.data.subarray(first, first + rows.length);
+          addTaps(sums.subarray(at, at + size), taps, rows);
+        }
       }
     }
   }
+  if (sums !== y.data) y.data.set(sums);
   return y;
 }
 

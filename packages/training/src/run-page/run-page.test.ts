@@ -207,7 +207,7 @@ describe.skipIf(!isTorchAvailable())("what a run shows (libtorch addon built)", 
     expect(page).toContain("Validation patches, epoch 1");
     expect(page).toContain("The worst patches, by Dice of all nuclei");
     expect(page).toMatch(
-      /init\.from best\.safetensors \(Renograde(?:'|&#39;|&#x27;|&apos;)s own naming\); (\d+) of \1 tensors; SHA-256 [0-9a-f]{64}</,
+      /init\.from best\.safetensors \(Renograde&#39;s own naming\); (\d+) of \1 tensors; SHA-256 [0-9a-f]{64}</,
     );
     expect(page).not.toContain("http-equiv");
     let during: Promise<string> | undefined;
