@@ -3,7 +3,7 @@
  *
  * Formats, best first; where a folder holds several of one image, as a prediction folder of ours does, the first is
  * read: `.mat`, 16-bit PNG below a folder `labels` (with `classes/<name>.json` beside it), `.geojson`, `.json` of
- * HoVer-Net. All other files (images, overlays, tables, reports) are no annotations.
+ * HoVer-Net, and last `<name>.labels.png`, which grading writes and which has no classes. All other files (images, overlays, tables, reports) are no annotations.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { DataError } from "@renograde/core";
 import { toFileAccessError } from "@renograde/slides/node";
 
 /** How an annotation is stored. */
-export type AnnotationFormat = "mat" | "label-png" | "geojson" | "hover-net-json";
+export type AnnotationFormat = "mat" | "label-png" | "geojson" | "hover-net-json" | "graded-labels";
 
 /** Formats in the order of preference. */
 export const ANNOTATION_FORMATS: readonly AnnotationFormat[] = [
@@ -21,6 +21,7 @@ export const ANNOTATION_FORMATS: readonly AnnotationFormat[] = [
   "label-png",
   "geojson",
   "hover-net-json",
+  "graded-labels",
 ];
 
 /** One annotated image; nothing is read yet. */
@@ -42,6 +43,7 @@ export interface AnnotationPair {
 }
 
 const LABELS = /^labels?$/i;
+const GRADED_LABELS = /\.labels\.png$/i;
 
 /** Format by ending and by the folders from the named one down. */
 function formatOf(path: string, folders: readonly string[]): AnnotationFormat | null {
@@ -53,7 +55,8 @@ function formatOf(path: string, folders: readonly string[]): AnnotationFormat | 
     case ".json":
       return folders.some((folder) => /^classes$/i.test(folder)) ? null : "hover-net-json";
     case ".png":
-      return folders.some((folder) => LABELS.test(folder)) ? "label-png" : null;
+      if (folders.some((folder) => LABELS.test(folder))) return "label-png";
+      return GRADED_LABELS.test(path) ? "graded-labels" : null;
     default:
       return null;
   }
@@ -111,14 +114,15 @@ export async function findAnnotations(folder: string): Promise<AnnotationFile[]>
   const best = new Map<string, AnnotationFile>();
   const rank = (file: AnnotationFile): number => ANNOTATION_FORMATS.indexOf(file.format);
   for (const path of await listFiles(folder)) {
-    const stem = relative(folder, path).slice(0, -extname(path).length);
-    const below = stem.split(sep).slice(0, -1);
+    const below = relative(folder, path).split(sep).slice(0, -1);
     const format = formatOf(path, [basename(resolve(folder)), ...below]);
     if (format === null) continue;
+    const name = basename(path, extname(path));
+    const stem = format === "graded-labels" ? basename(name, extname(name)) : name;
     const folders = below.filter((part) => !/^(images?|labels?)$/i.test(part));
     const file: AnnotationFile = {
-      name: basename(stem),
-      key: [...folders, basename(stem)].join("/"),
+      name: stem,
+      key: [...folders, stem].join("/"),
       path,
       format,
       classesPath: format === "label-png" ? classesPathOf(path) : null,
@@ -136,7 +140,7 @@ export async function findAnnotations(folder: string): Promise<AnnotationFile[]>
   }
   if (best.size === 0) {
     throw new DataError(
-      `${folder}: no annotation found; expected .mat, labels/*.png, .geojson or HoVer-Net .json files`,
+      `${folder}: no annotation found; expected .mat, labels/*.png, .geojson, HoVer-Net .json or .labels.png files`,
     );
   }
   return [...best.values()].sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -127,6 +127,9 @@ export function formatEvaluationTable(evaluation: FolderEvaluation): string {
     four(s.pooledClassPq[i]!),
     four(s.detection.classF1[i]!),
   ]);
+  const header = ["class", "images", "true", "predicted", "PQ", "PQ (pooled)", "F_c"];
+  // Nuclei without any class, as from outlines alone, have nothing to say per class.
+  const unclassed = truths + predictions > 0 && classRows.every((row) => row[2] === "0" && row[3] === "0");
   return [
     ...warnings.map((warning) => `warning: ${warning}`),
     ...(warnings.length > 0 ? [""] : []),
@@ -138,7 +141,6 @@ export function formatEvaluationTable(evaluation: FolderEvaluation): string {
     "",
     ...align([overall.map(([name]) => name), overall.map(([, value]) => four(value))]),
     "",
-    ...align([["class", "images", "true", "predicted", "PQ", "PQ (pooled)", "F_c"], ...classRows]),
-    "",
+    ...(unclassed ? [] : [...align([header, ...classRows]), ""]),
   ].join("\n");
 }

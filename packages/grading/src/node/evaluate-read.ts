@@ -64,6 +64,7 @@ export async function readAnnotation(file: AnnotationFile): Promise<Annotation> 
       };
     }
     case "label-png":
+    case "graded-labels":
       return await readLabelsWithClasses(file);
     case "geojson":
       return await readGeoJson(file);

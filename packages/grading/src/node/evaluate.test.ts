@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RCC_CLASSES, type RenogradeError } from "@renograde/core";
@@ -54,6 +54,26 @@ describe("evaluateFolders", () => {
       expect(summary.aji).toBeCloseTo((14 / 27 + 0.7) / 2, 12);
     },
   );
+
+  it("reads the label PNGs that grading writes, where nothing better is there, and leaves classes out", async () => {
+    await examples("label PNG", "label PNG");
+    const { truthDir, predictionDir } = folders();
+    for (const name of ["a", "b"]) {
+      await rename(join(predictionDir, "labels", `${name}.png`), join(predictionDir, `${name}.labels.png`));
+    }
+    const evaluation = await evaluateFolders({ truthDir: join(truthDir, "labels"), predictionDir });
+    expect(evaluation.summary.aji).toBeCloseTo((14 / 27 + 0.7) / 2, 12);
+    expect(evaluation.images.map(({ predictionPath }) => predictionPath)).toEqual(
+      ["a", "b"].map((name) => join(predictionDir, `${name}.labels.png`)),
+    );
+    await rm(join(truthDir, "classes"), { recursive: true });
+    const outlines = await evaluateFolders(folders());
+    expect(formatEvaluationTable(evaluation)).toContain("F_c");
+    expect(formatEvaluationTable(outlines)).not.toContain("F_c");
+    await annotationWriters["HoVer-Net JSON"]!(join(predictionDir, "a"), EXAMPLE_A.prediction, [1, 1, 1, 1]);
+    const { images } = await evaluateFolders(folders());
+    expect(images[0]!.predictionPath).toBe(join(predictionDir, "a.json"));
+  });
 
   it("takes .mat first where a folder holds every format", async () => {
     const { truthDir, predictionDir } = folders();
