@@ -67,12 +67,15 @@ export function summarize(
       : { dq: mean((image) => image.dq), sq: mean((image) => image.sq), pq: mean((image) => image.pq) };
 
   const warnings: string[] = [];
-  scheme.classes.forEach((c, i) => {
-    if (Number.isNaN(classPq[i])) {
-      const where = pooling === "pooled" ? "no truth and no prediction" : "no truth";
+  const where = pooling === "pooled" ? "no truth and no prediction" : "no truth";
+  if (classPq.every(Number.isNaN)) {
+    warnings.push(`classes occur in ${where} of the set: there is no PQ per class and no aPQ`);
+  } else {
+    scheme.classes.forEach((c, i) => {
+      if (!Number.isNaN(classPq[i])) return;
       warnings.push(`class "${c.name}" occurs in ${where} of the set: it is left out of aPQ`);
-    }
-  });
+    });
+  }
   const gated = images.filter((image) => image.f1Assignment === "gated").length;
   if (gated > 0) {
     warnings.push(

@@ -68,6 +68,8 @@ describe("evaluateFolders", () => {
     );
     await rm(join(truthDir, "classes"), { recursive: true });
     const outlines = await evaluateFolders(folders());
+    const unclassed = outlines.warnings.filter((warning) => warning.includes("in no truth of the set"));
+    expect(unclassed).toEqual(["classes occur in no truth of the set: there is no PQ per class and no aPQ"]);
     expect(formatEvaluationTable(evaluation)).toContain("F_c");
     expect(formatEvaluationTable(outlines)).not.toContain("F_c");
     await annotationWriters["HoVer-Net JSON"]!(join(predictionDir, "a"), EXAMPLE_A.prediction, [1, 1, 1, 1]);
