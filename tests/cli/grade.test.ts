@@ -261,7 +261,9 @@ Research use only. Not for diagnostic use.
     expect([sizes.status, errors(sizes)]).toEqual([1, [expect.stringMatching(/a\.mat.*200.*/)]]);
     expect([nothing.status, errors(nothing)]).toEqual([
       1,
-      ["error: other: no annotation found; expected .mat, labels/*.png, .geojson, HoVer-Net .json or .labels.png files"],
+      [
+        "error: other: no annotation found; expected .mat, labels/*.png, .geojson, HoVer-Net .json or .labels.png files",
+      ],
     ]);
     expect([missing.status, errors(missing)]).toEqual([
       1,
