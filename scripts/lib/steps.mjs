@@ -66,7 +66,7 @@ function joined(steps, runAll) {
       const remarks = await runAll(
         steps.map((step) => async () => ((await isDone(step)) === false ? await step.run() : undefined)),
       );
-      return remarks.filter((remark) => typeof remark === "string").join("; ");
+      return remarks.filter(Boolean).join("; ");
     },
   };
 }
