@@ -49,7 +49,7 @@ export default defineConfig({
     // Test files run side by side; libtorch's threads would only wait for each other.
     globalSetup: "tests/support/build.ts",
     setupFiles: "tests/support/equal-arrays.ts",
-    execArgv: ["--max-semi-space-size=64"],
+    execArgv: ["--max-semi-space-size=128"],
     env: { OMP_NUM_THREADS: "1" },
   },
 });

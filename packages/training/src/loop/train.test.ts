@@ -234,7 +234,7 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
 
   it("says when a validation does not fit, and repeats it alone in smaller parts", async () => {
     const folder = join(root, "many");
-    await makeDataset(folder, 24);
+    await makeDataset(folder, 12);
     const many = (validBatch: number, ...set: string[]) => ({
       dataDir: folder,
       config: configOf(
@@ -243,8 +243,8 @@ describe.skipIf(!isTorchAvailable())("train (libtorch addon built)", () => {
       ),
     });
     const limit = "train.memoryLimitGiB=0.004";
-    await expect(run("large validation", many(76, limit))).rejects.toThrow(
-      /^memory is not enough to validate 76 patches at once \(.*\); go on with --resume --set train\.validBatch=38$/,
+    await expect(run("large validation", many(40, limit))).rejects.toThrow(
+      /^memory is not enough to validate 40 patches at once \(.*\); go on with --resume --set train\.validBatch=20$/,
     );
     const steps: number[] = [];
     const result = await run("large validation", {
