@@ -21,8 +21,9 @@ import { writeTinyDataset } from "./dataset.js";
 
 const MAIN = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 
-/** 8 steps of four patches of 22 px; a very narrow network. */
+/** 8 steps of four patches of 22 px; a very narrow network with a single branch. */
 const SET = [
+  "net.network=shr",
   "net.width=0.01",
   "data.window=24",
   "data.step=16",
