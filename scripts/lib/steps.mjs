@@ -24,6 +24,8 @@ export class StepError extends Error {}
  * @property {() => Promise<string | void>} run does it; an optional closing remark
  */
 
+const isDone = async (step) => (step.done === undefined ? false : await step.done());
+
 /**
  * Runs the steps in order. Whether a step is done is asked when its turn comes, because earlier steps decide it;
  * the time left is therefore an upper bound.
@@ -34,7 +36,7 @@ export async function runSteps(steps) {
   let leftS = steps.reduce((sum, step) => sum + step.estimateS, 0);
   for (const [i, step] of steps.entries()) {
     const head = `[${i + 1}/${steps.length}] ${step.name}`;
-    const done = step.done === undefined ? false : await step.done();
+    const done = await isDone(step);
     if (done !== false) {
       console.error(`${head}: ${done}`);
     } else {
@@ -48,8 +50,6 @@ export async function runSteps(steps) {
     leftS -= step.estimateS;
   }
 }
-
-const isDone = async (step) => (step.done === undefined ? false : await step.done());
 
 /**
  * @param {Step[]} steps

@@ -3,7 +3,8 @@
  *
  * Formats, best first; where a folder holds several of one image, as a prediction folder of ours does, the first is
  * read: `.mat`, 16-bit PNG below a folder `labels` (with `classes/<name>.json` beside it), `.geojson`, `.json` of
- * HoVer-Net, and last `<name>.labels.png`, which grading writes and which has no classes. All other files (images, overlays, tables, reports) are no annotations.
+ * HoVer-Net, and last `<name>.labels.png`, which grading writes and which has no classes. All other files (images,
+ * overlays, tables, reports) are no annotations.
  *
  * @module
  */

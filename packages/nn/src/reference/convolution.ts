@@ -12,6 +12,11 @@ export function dims4(x: Tensor): [number, number, number, number] {
   return x.dims as unknown as [number, number, number, number];
 }
 
+/** As float64: one type of array keeps the innermost loops fast. */
+function pixelsOf(x: Tensor): Float64Array {
+  return x.data instanceof Float64Array ? x.data : new Float64Array(x.data);
+}
+
 /** First and last of `count` positions p for which p·stride + shift lies within 0 … size − 1. */
 function meeting(count: number, size: number, shift: number, stride: number): [number, number] {
   return [
@@ -30,16 +35,14 @@ let memory = new Float64Array(0);
  * x[b, first + c, i·s+k−top, j·s+l−left], 0 outside.
  */
 function unfold(
-  x: Tensor,
+  pixels: Float64Array,
+  [, cin, h, w]: ReturnType<typeof dims4>,
   [b, first]: readonly [image: number, channel: number],
   [channels, kh, kw]: readonly [number, number, number],
   [height, width]: readonly [number, number],
   { stride, padding }: ReturnType<typeof convGeometry>,
 ): Float64Array[] {
   const [top, left] = padding;
-  const [, cin, h, w] = dims4(x);
-  // One type of array keeps the innermost loop fast.
-  const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
   const rows: Float64Array[] = [];
   const size = height * width;
   if (memory.length < channels * kh * kw * size) memory = new Float64Array(channels * kh * kw * size);
@@ -88,7 +91,9 @@ export function conv2d(
   const y = zeros(convShape(path, x.dims, weight.dims, bias?.dims ?? null, options), type);
   const geometry = convGeometry(options);
   const { groups } = geometry;
-  const [n] = dims4(x);
+  const sides = dims4(x);
+  const [n] = sides;
+  const pixels = pixelsOf(x);
   const [cout, perGroup, kh, kw] = dims4(weight);
   const [, , height, width] = dims4(y);
   const size = height * width;
@@ -99,7 +104,14 @@ export function conv2d(
     for (let group = 0; group < groups; group++) {
       for (let c = 0; c < perGroup; c += atOnce) {
         const channels = Math.min(atOnce, perGroup - c);
-        const rows = unfold(x, [b, group * perGroup + c], [channels, kh, kw], [height, width], geometry);
+        const rows = unfold(
+          pixels,
+          sides,
+          [b, group * perGroup + c],
+          [channels, kh, kw],
+          [height, width],
+          geometry,
+        );
         for (let o = (group * cout) / groups; o < ((group + 1) * cout) / groups; o++) {
           const at = (b * cout + o) * size;
           const first = (o * perGroup + c) * kh * kw;
@@ -128,7 +140,7 @@ export function convTranspose2d(
   const [n, cin, h, w] = dims4(x);
   const [, perGroup, kh, kw] = dims4(weight);
   const [, cout, height, width] = dims4(y);
-  const pixels = x.data instanceof Float64Array ? x.data : Float64Array.from(x.data);
+  const pixels = pixelsOf(x);
   const plane = new Float64Array(height * width);
   for (let b = 0; b < n; b++) {
     for (let o = 0; o < cout; o++) {

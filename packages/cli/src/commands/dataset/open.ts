@@ -34,16 +34,8 @@ export function withSets(command: Command): Command {
         .default("image"),
     )
     .option("--seed <n>", "seed of a random split", wholeNumber("--seed", 0), 10)
-    .option(
-      "--classes <file>",
-      "mapping file of the classes; default: classes.json of the folder",
-      pathOf("--classes"),
-    )
-    .option(
-      "--patient-pattern <regexp>",
-      "what names the patient in an image's name; default: TCGA barcodes",
-      patternOf,
-    )
+    .addOption(classesOption())
+    .addOption(patientPatternOption())
     .option("--json [file]", "print one JSON document, or write it to a file");
 }
 
@@ -55,8 +47,24 @@ export function datasetOptions(options: { readonly classes?: string; readonly pa
   return { classMap: options.classes ?? null, patientPattern: options.patientPattern ?? null };
 }
 
+/** `--classes`. */
+export function classesOption(): Option {
+  return new Option(
+    "--classes <file>",
+    "mapping file of the classes; default: classes.json of the folder",
+  ).argParser(pathOf("--classes"));
+}
+
+/** `--patient-pattern`. */
+export function patientPatternOption(): Option {
+  return new Option(
+    "--patient-pattern <regexp>",
+    "what names the patient in an image's name; default: TCGA barcodes",
+  ).argParser(patternOf);
+}
+
 /** A regular expression, as text. */
-export function patternOf(text: string): string {
+function patternOf(text: string): string {
   try {
     new RegExp(text);
   } catch (error) {

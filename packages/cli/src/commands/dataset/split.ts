@@ -8,10 +8,11 @@ import { Command, Option } from "commander";
 import { type Context, type JsonOption, pathOf, printResult, wholeNumber } from "../../context.js";
 import type { Run } from "../../program.js";
 import {
+  classesOption,
   datasetOptions,
   fractionsOf,
   PUBLISHED_FRACTIONS,
-  patternOf,
+  patientPatternOption,
   type SET_NAMES,
   setsTable,
   sharingNotes,
@@ -125,16 +126,8 @@ export function splitCommand(run: Run): Command {
     )
     .option("--seed <n>", "seed of the split", wholeNumber("--seed", 0), 10)
     .option("--fractions <a,b,c>", "shares of train, valid and test", fractionsOf, [...PUBLISHED_FRACTIONS])
-    .option(
-      "--classes <file>",
-      "mapping file of the classes; default: classes.json of the folder",
-      pathOf("--classes"),
-    )
-    .option(
-      "--patient-pattern <regexp>",
-      "what names the patient in an image's name; default: TCGA barcodes",
-      patternOf,
-    )
+    .addOption(classesOption())
+    .addOption(patientPatternOption())
     .option("-o, --out <path>", "FILE.json for training to read, or a folder for a copy", pathOf("--out"))
     .option("--json [file]", "print one JSON document, or write it to a file")
     .addHelpText(
