@@ -26,7 +26,7 @@ const SETTINGS = [
 ];
 const TABLE = ["reproduce", "table2", "--data", "ds", "--out", "tables", ...SETTINGS];
 
-describeCommand("reproduce", ({ run, runBuilt, path, files }) => {
+describeCommand("reproduce", ({ run, path, files }) => {
   beforeAll(async () => {
     await run(..."dataset synthesize --out ds --train 1 --valid 1 --test 1 --size 64 --seed 5".split(" "));
   });
@@ -51,7 +51,7 @@ describeCommand("reproduce", ({ run, runBuilt, path, files }) => {
     const readPage = () => readFile(path("tables", "table2.html"), "utf8");
 
     it("trains and measures every seed, and writes the table three times", async () => {
-      const { status, stdout, stderr } = await runBuilt(...TABLE, "--rows", "chr-net", "--seeds", "2");
+      const { status, stdout, stderr } = await run(...TABLE, "--rows", "chr-net", "--seeds", "2");
       expect([status, stderr]).toEqual([0, expect.stringContaining("run 2 of 2: MHR+WDist, seed 2")]);
       expect(stdout).toContain("Synthetic sections: not comparable with the published figures.");
       const made = await files("tables");

@@ -33,6 +33,8 @@ const SET = [
   "train.workers=0",
   "train.logEvery=1",
   "train.saveEvery=1",
+  "train.page=false",
+  "train.tensorboard=false",
   "train.processTimeoutS=20",
   "train.phases=[{epochs: 2, lr: 0.003, lrDropAfter: 1, lrDrop: 0.001}]",
 ];

@@ -94,6 +94,7 @@ const REWRITTEN: ReadonlySet<string> = new Set(["chr-net", "shr", "mhr", "mhr-ud
 
 /** What makes a network small enough for the reference. */
 const SMALL: Readonly<Record<string, NetOptions>> = {
+  "chr-net": { width: 0.125 },
   "hover-net": { width: 1 / 32, hoverWindow: 256 },
   "micro-net": { width: 1 / 32 },
 };
@@ -102,7 +103,7 @@ const SMALL: Readonly<Record<string, NetOptions>> = {
 const MAP_NETWORKS = [...networks.keys()].filter((name) => name !== "mask-rcnn");
 
 describe.each(MAP_NETWORKS)("%s agrees", (name) => {
-  const small = SMALL[name] ?? { width: 0.125 };
+  const small = SMALL[name] ?? { width: 1 / 16 };
   const prepareNetwork = (preset: "paper" | "reference", rewrite: "reorder" | "full"): Prepared => {
     const network = createNetwork(name, { ...small, preset, rewrite });
     const program = <T>(F: Backend<T>, [x]: readonly T[]): Record<string, T> => {

@@ -60,8 +60,8 @@ function withoutGradient(network: Network, store: torch.ParameterStore): string[
   );
 }
 
-function deadWith(name: string, freeze: FreezeOptions): string[] {
-  const network = createNetwork(name, { width: 0.25 });
+function deadWith(name: string, freeze: FreezeOptions, width = 0.125): string[] {
+  const network = createNetwork(name, { width });
   const specs = declareParameters(network);
   const store = new torch.ParameterStore(specs, randomState(specs, 3), { dtype: "float64" });
   step(network, store, freeze);
@@ -93,7 +93,8 @@ describeTorch("what receives a gradient", () => {
   });
 
   it("nothing is dead in an unfrozen network with weights in general position", () => {
-    expect(deadWith("chr-net", { scope: "none" })).toEqual([]);
+    // In narrower networks some GC bottlenecks are zero for the whole image.
+    expect(deadWith("chr-net", { scope: "none" }, 0.25)).toEqual([]);
   });
 
   it("lists trainable parameters to match", () => {
@@ -132,7 +133,7 @@ describeTorch("what receives a gradient", () => {
 
   it("luDetach keeps the distance loss away from the binary decoder", () => {
     const reached = (luDetach: boolean): boolean => {
-      const network = createNetwork("chr-net", { width: 0.125, luDetach });
+      const network = createNetwork("chr-net", { width: 1 / 16, luDetach });
       const specs = declareParameters(network);
       const store = new torch.ParameterStore(specs, randomState(specs, 3), { dtype: "float64" });
       step(network, store, undefined, "dist");

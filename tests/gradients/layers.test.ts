@@ -210,7 +210,7 @@ describeTorch("gradients against finite differences", () => {
       ["shr", {}, {}],
     ];
     it.each(cases)("%s %j %j", (name, options, lossOptions) => {
-      const network = createNetwork(name, { width: 0.125, ...options });
+      const network = createNetwork(name, { width: 1 / 16, ...options });
       const program = <T>(F: Backend<T>, [x, binary, distance, task1, task2, final]: readonly T[]) => {
         const targets = {
           binary: binary!,

@@ -33,7 +33,7 @@ data: { window: 70, crop: 70, step: ${STEP} }
 aug: { preset: none }
 split: { fractions: [1, 0, 0] }
 post: { h: 60 }
-train: { batch: 2, threads: 1, workers: 0, saveEvery: 0, phases: ${phases} }
+train: { batch: 2, threads: 1, page: false, tensorboard: false, workers: 0, saveEvery: 0, phases: ${phases} }
 `;
 
 let root = "";

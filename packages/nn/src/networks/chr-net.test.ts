@@ -9,7 +9,7 @@ import { productWeights } from "./fusion.js";
 import type { NetOptions } from "./options.js";
 import { createNetwork } from "./registry.js";
 
-const WIDTH = 0.125;
+const WIDTH = 1 / 16;
 const SIDE = 22; // 16 px out, d4 2×2
 
 function run(name: string, options: NetOptions, training = false, side = SIDE) {

@@ -71,7 +71,7 @@ describe("exportOnnx", () => {
 
 describe("buildOnnxGraph", () => {
   it.each([...networks.keys()])("%s is sound, with unique names, in every form", (name) => {
-    const net = createNetwork(name, { width: 0.125 });
+    const net = createNetwork(name, { width: 1 / 16 });
     const weights = randomState(declareParameters(net), 2);
     for (const rewrite of ["none", "reorder", "full"] as const) {
       const folded = buildOnnxGraph(net, weights, { rewrite });

@@ -6,8 +6,8 @@ import { type SyntheticSection, synthesizeSection } from "./section.js";
 import { Tissue } from "./tissue.js";
 import { boundsOf, settleTruth } from "./truth.js";
 
-/** Four sections in which all grades are frequent. */
-const sections = [11, 12, 13, 14].map((seed) =>
+/** Three sections in which all grades are frequent. */
+const sections = [11, 12, 13].map((seed) =>
   synthesizeSection({ width: 384, height: 384, seed, gradeMix: { g1: 1, g2: 1, g3: 1 }, gradeLevel: 0.5 }),
 );
 
