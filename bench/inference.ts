@@ -2,7 +2,7 @@
  * Grading speed of the full network as `grade` runs it, with all lanes busy, against the same network in PyTorch, in
  * turns, and against the machine's multiply-add peak, measured after each turn.
  *
- *     npx tsx --conditions=source bench/inference.ts [threads] [rounds]
+ *     node --import tsx/esm --conditions=source bench/inference.ts [threads] [rounds]
  *
  * Needs Python with torch (Debian: python3-torch; `RENOGRADE_PYTHON` chooses it) and a C++ compiler. Writes
  * bench/results/inference-<threads>-threads.md.
@@ -157,7 +157,7 @@ measured right after ours, median of all ${spread(
 ${row("PyTorch", python, summary.none, sessions[0]!.peaks)}
 ${sessions.map((s) => row(`ours, rewrite ${s.rewrite}, ${lanesOf(s.session)}`, s.seconds, summary[s.rewrite], s.peaks)).join("\n")}
 
-Reproduce: \`npx tsx --conditions=source bench/inference.ts ${threads} ${rounds}\`
+Reproduce: \`node --import tsx/esm --conditions=source bench/inference.ts ${threads} ${rounds}\`
 `,
   );
   for (const { session } of sessions) await session.close();

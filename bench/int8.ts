@@ -2,7 +2,7 @@
  * What int8 costs and gains: time of the full-width network in float32 and int8, interleaved in one run, and the scores
  * of a trained model before and after on held-out synthetic sections.
  *
- * `npx tsx --conditions=source bench/int8.ts [model.onnx] [rounds] [sections] [width]`; without a trained model (default
+ * `node --import tsx/esm --conditions=source bench/int8.ts [model.onnx] [rounds] [sections] [width]`; without a trained model (default
  * models/chr-net-synthetic.onnx) only times. 0 rounds or 0 sections leave that part out. Writes bench/results/int8.md.
  *
  * @module
@@ -223,7 +223,7 @@ Static quantisation (packages/grading/src/quantize): weights 7 bits per output c
 cost nothing where the CPU has VNNI instructions and keep 16-bit sums exact where it has not.
 
 Machine: ${cpus()[0]?.model}, ${cpus().length} logical processors, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}.
-Written by \`npx tsx --conditions=source bench/int8.ts\`.
+Written by \`node --import tsx/esm --conditions=source bench/int8.ts\`.
 
 ${rounds > 0 ? times : ""}${scores}`;
   mkdirSync(join(repository, "bench/results"), { recursive: true });

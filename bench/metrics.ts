@@ -1,6 +1,6 @@
 /**
  * Times all metrics of an image against NumPy/SciPy on the same label maps, in one run:
- * `npx tsx --conditions=source bench/metrics.ts` (Python with NumPy and SciPy: `RENOGRADE_PYTHON`, else `python3`).
+ * `node --import tsx/esm --conditions=source bench/metrics.ts` (Python with NumPy and SciPy: `RENOGRADE_PYTHON`, else `python3`).
  * Writes bench/results/metrics.md.
  *
  * @module
@@ -201,7 +201,7 @@ time also holds Dice 2 and the counts. Seeded ellipses, ids in two orders, 8 % l
 with Python's within 1e-9, checked in the run. Time over Renograde's median in the last column.
 
 Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} logical processors, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB; Node ${process.versions.node}, Python ${versions[0]}, NumPy ${versions[1]}, SciPy ${versions[2]}; one thread, other work on the machine.
-Written by \`npx tsx --conditions=source bench/metrics.ts\`.
+Written by \`node --import tsx/esm --conditions=source bench/metrics.ts\`.
 
 | image | with | median ms | min ms | spread ms | runs | memory above the input, MiB | ratio |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |

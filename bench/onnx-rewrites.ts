@@ -1,6 +1,6 @@
 /**
  * Times the exact rewrites of CHR-Net's exported graph (spec/network.md §3.5, §9, §11) in ONNX Runtime, interleaved, in
- * one run: `npx tsx --conditions=source bench/onnx-rewrites.ts [rounds] [width]`. Writes bench/results/onnx-rewrites.md.
+ * one run: `node --import tsx/esm --conditions=source bench/onnx-rewrites.ts [rounds] [width]`. Writes bench/results/onnx-rewrites.md.
  *
  * @module
  */
@@ -76,7 +76,7 @@ warm-up. Ratios are to \`none\`, the graph as in the authors' code; CPU time is 
 machine disturbs least. Difference: largest in any map. Export uses \`${DEFAULT_EXPORT_REWRITE}\` unless told otherwise.
 
 Machine: ${cpus()[0]?.model}, ${cpus().length} logical processors, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; other work on the machine.
-Written by \`npx tsx --conditions=source bench/onnx-rewrites.ts ${rounds} ${width}\`.
+Written by \`node --import tsx/esm --conditions=source bench/onnx-rewrites.ts ${rounds} ${width}\`.
 
 | rewrite | GMAC | min ms | median ms | max ms | min CPU ms | median CPU ms | ratio of min CPU | ratio of median CPU | difference |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -1,6 +1,6 @@
 /**
  * Times operators called from TypeScript against the same operators called from Python's torch, round by round in
- * one run: `npx tsx --conditions=source bench/operators.ts [threads]` (Python with torch: `RENOGRADE_PYTHON`, else
+ * one run: `node --import tsx/esm --conditions=source bench/operators.ts [threads]` (Python with torch: `RENOGRADE_PYTHON`, else
  * `python3`). Writes bench/results/operators.md.
  *
  * @module
@@ -117,7 +117,7 @@ shortest of 10 runs in the best of ${rounds} alternating rounds, in brackets the
 (bench/lib/fma-peak.cc): ${fma.toFixed(1)} GMAC/s.
 
 Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} logical processors, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB; Node ${process.versions.node}; other work on the machine.
-Written by \`npx tsx --conditions=source bench/operators.ts ${threads}\`.
+Written by \`node --import tsx/esm --conditions=source bench/operators.ts ${threads}\`.
 
 | one call of tiny tensors | TypeScript, µs | Python, µs | ratio |
 | --- | ---: | ---: | ---: |

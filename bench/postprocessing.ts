@@ -1,6 +1,6 @@
 /**
  * Times the way from network maps to measured nuclei against SciPy/scikit-image on the same maps, in one run:
- * `npx tsx --conditions=source bench/postprocessing.ts` (Python with scikit-image 0.19 to 0.25.1:
+ * `node --import tsx/esm --conditions=source bench/postprocessing.ts` (Python with scikit-image 0.19 to 0.25.1:
  * `RENOGRADE_PYTHON`, else `/usr/bin/python3`). Writes bench/results/postprocessing.md.
  *
  * @module
@@ -165,7 +165,7 @@ contour per nucleus (find_contours) and no polygons. The default ties
 need one heap for the whole image until the last tie that can matter is decided; its depth grows with the logarithm of the image. With "component" each nucleus is by itself. Times are processor time of the whole process. Ratio: time over Renograde's median of the stage.
 
 Machine: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical processors, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}, ${versions}; other work on the machine.
-Written by \`npx tsx --conditions=source bench/postprocessing.ts\`.
+Written by \`node --import tsx/esm --conditions=source bench/postprocessing.ts\`.
 
 | image | with | median CPU ms | min ms | spread ms | runs | µs per nucleus | ratio |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -3,7 +3,7 @@
  * after the other with batch statistics of each, or shared by two processes that sum their gradients. With two
  * processes once with sums that start during backward, and once with sums that start after it.
  *
- *     npx tsx --conditions=source bench/scaling.ts [width] [rounds]
+ *     node --import tsx/esm --conditions=source bench/scaling.ts [width] [rounds]
  *
  * Needs the addon, built with c10d. Writes bench/results/scaling.md.
  *
@@ -146,7 +146,7 @@ ${row("one process", results.one)}
 ${row("two, sums during backward", results.overlapped)}
 ${row("two, sums after backward", results.late)}
 
-Reproduce: \`npx tsx --conditions=source bench/scaling.ts ${width} ${rounds}\`
+Reproduce: \`node --import tsx/esm --conditions=source bench/scaling.ts ${width} ${rounds}\`
 `,
   );
 }

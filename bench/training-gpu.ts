@@ -2,7 +2,7 @@
  * A training step at equal precision on a GPU against the same step in PyTorch eager, in turns, and the share of the
  * device's matrix peak measured in the same run.
  *
- *     npx tsx --conditions=source bench/training-gpu.ts [precision] [batch] [rounds] [device] [width]
+ *     node --import tsx/esm --conditions=source bench/training-gpu.ts [precision] [batch] [rounds] [device] [width]
  *
  * Precision is fp32, tf32 or bf16. `cpu 0.125` as device and width proves the program without a GPU. Needs the addon built
  * against a CUDA libtorch and Python with the same. Writes bench/results/training-<device>-<precision>.md.
@@ -163,7 +163,7 @@ The share counts three times the multiply-adds of a forward pass.
 | ours, libtorch ${a[0]!.version} | ${spread(seconds(a), 4)} | ${share(median(seconds(a)))} |
 | ratio of pairs | ${spread(ratios, 2)} | |
 
-Reproduce: \`npx tsx --conditions=source bench/training-gpu.ts ${precision} ${batch} ${rounds} ${device} ${width}\`
+Reproduce: \`node --import tsx/esm --conditions=source bench/training-gpu.ts ${precision} ${batch} ${rounds} ${device} ${width}\`
 `,
   );
 }

@@ -2,7 +2,7 @@
  * A training step of the full network (batch 1, 262², fp32, CPU) against the same step in PyTorch, in turns: forward,
  * losses, backward, Adam. What differs is the binding, the allocator, the exact reorderings and the optimiser.
  *
- *     npx tsx --conditions=source bench/training.ts [threads] [rounds] [rewrite]
+ *     node --import tsx/esm --conditions=source bench/training.ts [threads] [rounds] [rewrite]
  *
  * Needs the addon and Python with torch (`RENOGRADE_PYTHON` chooses it). Writes bench/results/training.md.
  *
@@ -152,7 +152,7 @@ ${warmTheirs!.loss.toFixed(5)}, last ${a.at(-1)!.loss.toFixed(4)} and ${b.at(-1)
 | ours, libtorch ${a[0]!.version}, rewrite ${rewrite} | ${spread(seconds(a), 2)} | ${a.at(-1)!.peakGiB.toFixed(2)} GiB (tensors ${a.at(-1)!.tensorsGiB.toFixed(2)}) |
 | ratio of pairs | ${spread(ratios, 2)} | ${(median(seconds(b)) / median(seconds(a))).toFixed(2)} of medians |
 
-Reproduce: \`npx tsx --conditions=source bench/training.ts ${threads} ${rounds} ${rewrite}\`
+Reproduce: \`node --import tsx/esm --conditions=source bench/training.ts ${threads} ${rounds} ${rewrite}\`
 `,
   );
 }
