@@ -3,6 +3,7 @@
 // this one translation unit, because reading libtorch's own headers is most of the compilation.
 #include "allocator.hpp"
 #include "arrays.hpp"
+#include "batch-norm.hpp"
 #include "distributed.hpp"
 #include "handles.hpp"
 #include "operators.hpp"
