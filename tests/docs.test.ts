@@ -98,7 +98,7 @@ describe("documentation", () => {
     const wrong = PAGES.flatMap((page) =>
       commands(page).flatMap((line) => {
         const [, script] = /\bnpm (?:run ([\w:]+)|test\b)/.exec(line) ?? [];
-        const [, file] = /(?:tsx -C source|python3|node) (\S+)/.exec(line) ?? [];
+        const [, file] = /(?:npx tsx|python3|node) (?:(?:--import|-C) \S+ )*(\S+)/.exec(line) ?? [];
         return [
           ...(script !== undefined && !(script in scripts) ? [`${page}: no script ${script}`] : []),
           ...(file !== undefined && !existsSync(join(root, file)) ? [`${page}: no file ${file}`] : []),

@@ -83,6 +83,7 @@ Research use only. Not for diagnostic use.
       height: 40,
       data: new Uint8Array(10_800).fill(255),
     });
+    await writeFile(path("kinds/slide.svs"), "");
     const result = await grade(
       "kinds",
       "--out",
@@ -93,6 +94,8 @@ Research use only. Not for diagnostic use.
       "kinds.json",
     );
     expect([result.status, errors(result)]).toEqual([0, []]);
+    expect(result.stderr).toContain("warning: kinds: images of other formats are left out (slide.svs)");
+    expect(result.stderr).toMatch(/\nno nucleus in .*one.*; tissue in them may be stained unlike/);
     const { images, counts } = JSON.parse(await readFile(path("kinds.json"), "utf8"));
     expect(images.map((image: { stem: string }) => image.stem)).toEqual([
       "alpha-png",

@@ -12,7 +12,7 @@ import {
   type StainNormMethod,
   UsageError,
 } from "@renograde/core";
-import type { ExportFormat, GradeProgress, LoadedModel } from "@renograde/grading/node";
+import type { ExportFormat, GradeProgress, GradeSummary, LoadedModel } from "@renograde/grading/node";
 import { type Command, Option } from "commander";
 import {
   type Context,
@@ -117,6 +117,15 @@ async function openStainNorm({
   return createStainNormalizer(stainNorm, { name: stainTarget, image });
 }
 
+/** What may be wrong with images in which nothing was found. */
+function hintAtEmpty({ images }: GradeSummary, normalised: boolean): string | null {
+  const empty = images.filter((image) => image.counts.every((count) => count === 0)).map(({ stem }) => stem);
+  if (empty.length === 0) return null;
+  const names = [...empty.slice(0, 3), ...(empty.length > 3 ? [`${empty.length - 3} more`] : [])].join(", ");
+  const stains = normalised ? "" : "stained unlike the model's training images (--stain-norm macenko) or ";
+  return `no nucleus in ${names}; tissue in them may be ${stains}of another pixel size (--mpp)`;
+}
+
 async function grade(context: Context, inputs: string[], options: GradeOptions): Promise<void> {
   const settings = postAndInferOptions(options.set, ["post", "infer", "export"]);
   const stainNorm = await openStainNorm(options);
@@ -153,6 +162,8 @@ async function grade(context: Context, inputs: string[], options: GradeOptions):
   const all = counted(summary.images.length + summary.failures.length, "image");
   const resumed = summary.images.filter((image) => image.resumed).length;
   stage?.end(`${summary.images.length} of ${all}${resumed > 0 ? `, ${resumed} finished before` : ""}`);
+  const hint = hintAtEmpty(summary, summary.stainNorm !== undefined);
+  if (hint !== null) context.progress.info(hint);
   await printSummary(context, summary, scheme, options);
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { relative } from "node:path";
 import { type PostOptions, type StainNormalizer, throwIfAborted, UsageError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { listInputs } from "@renograde/slides/node";
@@ -99,6 +100,13 @@ export interface GradeSummary {
   readonly report?: string;
 }
 
+/** Says which images of a folder are not graded because of their format. */
+function leftOut(folder: string, paths: readonly string[]): string {
+  const named = paths.slice(0, 3).map((path) => relative(folder, path));
+  if (paths.length > 3) named.push(`${paths.length - 3} more`);
+  return `${folder}: images of other formats are left out (${named.join(", ")}); convert them to PNG, JPEG or TIFF`;
+}
+
 /** Says what a model needs that it does not hold. */
 function missingTarget({ name, stainNorm }: ModelMetadata): string | null {
   if (stainNorm === undefined || stainNorm.target === null) return null;
@@ -117,7 +125,10 @@ function missingTarget({ name, stainNorm }: ModelMetadata): string | null {
  * @throws InterruptedError when `signal` is aborted; finished images are kept and the next run skips them
  */
 export async function gradeInputs(options: GradeInputsOptions): Promise<GradeSummary> {
-  const files = await listInputs(options.inputs, { outDir: options.outDir });
+  const files = await listInputs(options.inputs, {
+    outDir: options.outDir,
+    onLeftOut: (folder, paths) => options.onWarning?.(leftOut(folder, paths)),
+  });
   if (options.mpp !== undefined && !(options.mpp >= 0.01 && options.mpp <= 100)) {
     throw new UsageError(`mpp: expected micrometres per pixel from 0.01 to 100, received ${options.mpp}`);
   }

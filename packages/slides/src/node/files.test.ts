@@ -177,6 +177,14 @@ describe("listInputs", () => {
     expect(found[0]!.path).toBe(join(folder, "in/a/x.tif"));
   });
 
+  it("tells of images of other formats in a folder, and of nothing else that is left out", async () => {
+    await touch("in/b.png", "in/a/slide.SVS", "in/c.bmp", "in/note.txt", "in/.d.webp");
+    const leftOut: (readonly string[])[] = [];
+    const found = await listInputs([join(folder, "in")], { onLeftOut: (_, paths) => leftOut.push(paths) });
+    expect(found.map((f) => f.stem)).toEqual(["b"]);
+    expect(leftOut).toEqual([["in/a/slide.SVS", "in/c.bmp"].map((name) => join(folder, name))]);
+  });
+
   it("refuses two inputs of one name before anything runs", async () => {
     await touch("p/x.png", "q/x.png", "r/y.png", "r/y.jpg");
     const both = await failure(listInputs([join(folder, "p"), join(folder, "q")]));

@@ -12,6 +12,12 @@ import { toFileAccessError } from "./files.js";
 /** Endings of plain images, lower case. */
 export const IMAGE_EXTENSIONS: readonly string[] = [".png", ".jpg", ".jpeg", ".tif", ".tiff"];
 
+/** Endings of images that are not read, lower case: other plain formats, and slides. */
+const OTHER_IMAGES: readonly string[] =
+  ".bmp .gif .webp .avif .heic .jp2 .j2k .jxl .psd .svs .ndpi .mrxs .scn .vms .vmu .bif .czi .vsi .dcm .isyntax".split(
+    " ",
+  );
+
 /** One input file. */
 export interface InputFile {
   readonly path: string;
@@ -25,6 +31,8 @@ export interface ListInputsOptions {
   readonly extensions?: readonly string[];
   /** Where outputs will go; what lies in it is no input when it is inside a named folder. */
   readonly outDir?: string;
+  /** Receives the images of other formats that were found in a named folder and left out. */
+  readonly onLeftOut?: (folder: string, paths: readonly string[]) => void;
 }
 
 /**
@@ -57,11 +65,15 @@ export async function listInputs(
     if (outDir !== undefined && (await real(input)) === outDir) {
       throw new UsageError(`${input}: outputs cannot go into the input folder itself; choose another folder`);
     }
-    const files = await walk(input, extensions, outDir, new Set());
-    if (files.length === 0) {
+    const all = await walk(input, [...extensions, ...OTHER_IMAGES], outDir, new Set());
+    const [files, others] = [true, false].map((taken) =>
+      all.filter((path) => hasEnding(path, extensions) === taken),
+    );
+    if (others!.length > 0) options.onLeftOut?.(input, others!);
+    if (files!.length === 0) {
       throw new UsageError(`${input}: the folder holds no input file (${extensions.join(", ")})`);
     }
-    for (const path of files) {
+    for (const path of files!) {
       found.push({ path, stem: withoutExtension(relative(input, path)).split(sep).join("/") });
     }
   }
@@ -85,6 +97,9 @@ async function real(path: string): Promise<string> {
   return await realpath(path).catch(() => resolve(path));
 }
 
+const hasEnding = (path: string, endings: readonly string[]): boolean =>
+  endings.includes(extname(path).toLowerCase());
+
 function withoutExtension(path: string): string {
   return path.slice(0, path.length - extname(path).length);
 }
@@ -106,7 +121,7 @@ async function walk(
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
     const info = await stat(path).catch(() => undefined);
-    const isInput = extensions.includes(extname(name).toLowerCase());
+    const isInput = hasEnding(name, extensions);
     // A dangling link is no input. Bytes that are no UTF-8 arrive as U+FFFD, under which no file is found.
     if (info === undefined && name.includes("\ufffd") && (isInput || extname(name) === "")) {
       throw new FileAccessError(path, "the name of this file is not UTF-8; rename it");
