@@ -7,6 +7,7 @@
 #include "distributed.hpp"
 #include "handles.hpp"
 #include "operators.hpp"
+#include "transfer.hpp"
 #include "values.hpp"
 
 #include <ATen/Context.h>
@@ -81,6 +82,10 @@ napi_value endScope(const Call& call) {
 }
 
 // Tensors.
+napi_value copyToDevice(const Call& call) {
+  const at::Tensor copy = copyBeside(call.tensor(0), c10::Device(toString(call.env, call[1])));
+  return fromTensor(call.context, call.env, copy);
+}
 napi_value fromArray(const Call& call) {
   const at::Tensor tensor = fromTypedArray(call.env, call[0], call[1], call[2], call[3]);
   return fromTensor(call.context, call.env, tensor);
@@ -321,6 +326,7 @@ constexpr Function kFunctions[] = {
     {"beginScope", entry<beginScope>},
     {"endScope", entry<endScope>},
     {"fromArray", entry<fromArray>},
+    {"copyToDevice", entry<copyToDevice>},
     {"read", entry<read>},
     {"write", entry<writeArray>},
     {"shape", entry<shape>},

@@ -57,6 +57,8 @@ export interface Native {
   keep(handle: Handle): void;
   beginScope(): void;
   endScope(kept: readonly Handle[]): void;
+  /** To a GPU, beside the work that is queued there. */
+  copyToDevice(handle: Handle, device: string): Handle;
   fromArray(
     data: TensorData,
     shape: readonly number[],
@@ -102,6 +104,7 @@ const FUNCTIONS = {
   keep: true,
   beginScope: true,
   endScope: true,
+  copyToDevice: true,
   fromArray: true,
   read: true,
   write: true,

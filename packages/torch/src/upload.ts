@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { TensorData } from "./native.js";
-import { type Device, op, type Tensor, tensor } from "./tensor.js";
+import { guarded, native, type TensorData } from "./native.js";
+import { type Device, Tensor, tensor } from "./tensor.js";
 
 /**
- * A tensor with the elements of `data` on `device`. To a GPU it goes through page-locked memory, and the call does not
- * wait for the copy: operators that follow on the same stream do.
+ * A tensor with the elements of `data` on `device`. To a GPU it goes through page-locked memory on a stream of its own: the
+ * call does not wait for the copy, and the copy does not wait for the work queued before; operators called later do.
  */
 export function upload(data: TensorData, shape: readonly number[], device: Device): Tensor {
   const host = tensor(data, shape);
   if (!device.startsWith("cuda")) return host;
-  return op("to.device", [op("pin_memory", [host]), device, host.dtype, true]);
+  return new Tensor(guarded(() => native().copyToDevice(host.handle, device)));
 }

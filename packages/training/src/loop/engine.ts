@@ -174,12 +174,12 @@ export function createEngine(
         targetsOf(batch, from, to) as Readonly<Record<TargetName, Tensor>>,
         settings,
       );
-      const losses = {
+      backward(training.affine(loss.total, share, 0));
+      // Last, because reading waits for a GPU.
+      return {
         total: loss.total.item(),
         terms: Object.fromEntries([...loss.terms].map(([name, term]) => [name, term.item()])),
       };
-      if (Number.isFinite(losses.total)) backward(training.affine(loss.total, share, 0));
-      return losses;
     });
   }
 
