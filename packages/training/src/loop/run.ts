@@ -5,17 +5,15 @@
  * @module
  */
 import { DataError, EngineError, InterruptedError, isRenogradeError } from "@renograde/core";
-import { encodeSafetensors, type SafetensorSource } from "@renograde/formats";
 import { type FreezeOptions, NOT_FROZEN } from "@renograde/nn";
-import { writeFileAtomic } from "@renograde/slides/node";
 import { OutOfMemoryError } from "@renograde/torch";
 import type { TrainConfig } from "../config/schema.js";
 import type { Team } from "../distributed/team.js";
 import type { RunView } from "../run-page/run-view.js";
 import { type Batch, samplePlan } from "../targets/batch.js";
 import { type BatchFeed, type BatchRequest, type FedBatch, feedBatches } from "../targets/batch-feed.js";
-import { TARGET_KINDS } from "../targets/target-kinds.js";
 import { packageVersion } from "../version.js";
+import { writeBadBatch } from "./bad-batch.js";
 import {
   firstNotFinite,
   hasCheckpoint,
@@ -25,6 +23,7 @@ import {
 } from "./checkpoint.js";
 import { partSize, postOptionsOf, type StepLosses, type StepPlan, type TrainingEngine } from "./engine.js";
 import type { TrainEvent } from "./events.js";
+import { addLosses, type LossSums, meanLosses } from "./loss-sums.js";
 import { boundMemory, foreseeShortage, shortageError } from "./memory.js";
 import type { OpenRun } from "./open-run.js";
 import { createPace } from "./pace.js";
@@ -34,22 +33,6 @@ import { type EpochPlan, planBatches, planEpochs, stepsPerEpoch } from "./schedu
 import { isBetter, namedScores, selectionScore, type ValidationScores } from "./scores.js";
 import type { TrainOptions } from "./train.js";
 import { DivergedError, validate } from "./validate.js";
-
-/** Sum of losses over steps, by name, `total` first. */
-type LossSums = Record<string, number>;
-
-function addLosses(sums: LossSums, losses: StepLosses): void {
-  sums.total = (sums.total ?? 0) + losses.total;
-  for (const [name, value] of Object.entries(losses.terms)) sums[name] = (sums[name] ?? 0) + value;
-}
-
-function meanLosses(sums: LossSums, steps: number): StepLosses {
-  const { total = 0, ...terms } = sums;
-  return {
-    total: total / steps,
-    terms: Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, value / steps])),
-  };
-}
 
 /** Everything the loop carries from step to step. */
 export class Run {
@@ -428,21 +411,9 @@ export class Run {
   /** Keeps the batch that made the loss infinite, and stops. */
   async stopOnBadLoss(batch: Batch, samples: Int32Array, loss: number, epoch: number): Promise<never> {
     const names = Array.from(samples, (sample) => this.open.train.describe(sample));
-    const { size, plan } = batch;
-    const dtypes = { uint8: "U8", int32: "I32", float32: "F32" } as const;
-    const targets = [...batch.targets].map(([name, data]): [string, SafetensorSource] => {
-      const { element, shape } = TARGET_KINDS[name];
-      return [name, { dtype: dtypes[element], shape: shape(size, plan.output), data }];
-    });
-    const images: SafetensorSource = {
-      dtype: "U8",
-      shape: [size, 3, plan.crop, plan.crop],
-      data: batch.images,
-    };
-    const bytes = encodeSafetensors([["images", images], ...targets], [["samples", JSON.stringify(names)]]);
     const ending = this.leads ? "" : `.rank${this.team?.group.place.rank}`;
     const path = this.paths.badBatch.replace(/(?=\.safetensors$)/, ending);
-    await writeFileAtomic(path, bytes);
+    await writeBadBatch(path, batch, names);
     throw new DataError(
       `the loss is ${loss} at step ${this.state.step + 1} (epoch ${epoch}); its batch is kept in ${path} (first image: ${names[0]}); lower the learning rate and resume, or look at that batch`,
     );
