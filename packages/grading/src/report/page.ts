@@ -304,11 +304,13 @@ export function* reportPage(input: ReportPageInput): Generator<string> {
 <div class="side">`;
     if (input.images.length > 1) {
       const options = input.images.map(
-        (image, i) => `<option value="${i}">${escapeHtml(image.name)}</option>`,
+        (image, i) =>
+          `<option value="${i}">${escapeHtml(image.name)} · ${number(image.nuclei.type.length)}</option>`,
       );
-      yield `<div class="panel picker"><h2>Image</h2><select id="picker">${options.join("")}</select></div>`;
+      yield `<div class="panel picker"><h2>Image · nuclei</h2><select id="picker">${options.join("")}</select></div>`;
     }
-    yield distributionPanel(distributionTitle(input.scheme), input.payload.classes, counts);
+    const scope = input.images.length > 1 ? `, all ${input.images.length} images` : "";
+    yield distributionPanel(distributionTitle(input.scheme) + scope, input.payload.classes, counts);
     yield layersPanel(input.payload, input.images);
     yield `<div class="panel nucleus"><h2>Nucleus</h2><div id="nucleus"></div></div>
 <div class="panel help">${helpText(input)}</div></div></div></div>`;
