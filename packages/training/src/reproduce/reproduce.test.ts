@@ -7,6 +7,7 @@ import type { ReproducedTable } from "./run-table.js";
 import { joinFolds, trainingSeconds } from "./run-table.js";
 import { summariseRow } from "./summarise.js";
 import { difference, scoreWithInterval, tableColumns } from "./table-cells.js";
+import { tableMarkdown } from "./write-table.js";
 
 describe("published tables", () => {
   it("have an aPQ that is the mean of the class columns, in every row (spec/baselines.md §1)", () => {
@@ -87,6 +88,10 @@ describe("tableColumns", () => {
 
   it("publishes nothing for other classes than the paper's", () => {
     expect(tableColumns(table("other")).paper.every((c) => c.cells[0]!.published.length === 0)).toBe(true);
+    const sections = (name: string) => tableMarkdown(table(name)).match(/^## .*/gm);
+    const compared = ["## Published", "## Difference, ours minus published"];
+    expect(sections("kidney")).toEqual(["## Ours", ...compared, "## Further definitions, ours", "## Cost"]);
+    expect(sections("other")).toEqual(["## Ours", "## Further definitions, ours", "## Cost"]);
   });
 });
 

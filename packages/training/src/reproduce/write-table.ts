@@ -13,6 +13,7 @@ import {
   COST_TITLES,
   type Column,
   difference,
+  hasPublished,
   rowCosts,
   score,
   scoreWithInterval,
@@ -46,6 +47,17 @@ export function tableMarkdown(table: ReproducedTable): string {
       ["", ...columns.map((c) => c.title)],
       ...titles.map((title, r) => [title, ...columns.map((c) => text(c.cells[r]!))]),
     ]);
+  const comparison = hasPublished(table)
+    ? `
+## Published
+
+${block(paper, published)}
+
+## Difference, ours minus published
+
+${block(paper, difference)}
+`
+    : "";
   return `# ${TABLES[table.table].title}
 
 ${tableNotes(table)
@@ -55,15 +67,7 @@ ${tableNotes(table)
 ## Ours
 
 ${block(paper, (cell) => scoreWithInterval(cell.ours))}
-
-## Published
-
-${block(paper, published)}
-
-## Difference, ours minus published
-
-${block(paper, difference)}
-
+${comparison}
 ## Further definitions, ours
 
 ${block(further, (cell) => scoreWithInterval(cell.ours))}
