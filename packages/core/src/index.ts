@@ -11,6 +11,7 @@ export * from "./color/stain-norm.js";
 export * from "./detection/index.js";
 export * from "./errors.js";
 export * from "./geometry/index.js";
+export * from "./list-some.js";
 export * from "./metrics/index.js";
 export * from "./morphology/index.js";
 export * from "./nucleus.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createRandom, DataError } from "@renograde/core";
+import { createRandom, DataError, listSome } from "@renograde/core";
 import type { ParameterSpec } from "./backend.js";
 import { elements } from "./shape/rules.js";
 
@@ -74,6 +74,5 @@ export function checkState(specs: readonly ParameterSpec[], state: StateDict, wh
     }
   }
   if (problems.length === 0) return;
-  const more = problems.length > 4 ? `; and ${problems.length - 4} more` : "";
-  throw new DataError(`${what}: ${problems.slice(0, 4).join("; ")}${more}`);
+  throw new DataError(`${what}: ${listSome(problems, 4, "; ")}`);
 }

@@ -6,6 +6,7 @@
 import {
   createStainNormalizer,
   gradeIds,
+  listSome,
   RCC_CLASSES,
   STAIN_NORM_METHODS,
   type StainNormalizer,
@@ -121,9 +122,8 @@ async function openStainNorm({
 function hintAtEmpty({ images }: GradeSummary, normalised: boolean): string | null {
   const empty = images.filter((image) => image.counts.every((count) => count === 0)).map(({ stem }) => stem);
   if (empty.length === 0) return null;
-  const names = [...empty.slice(0, 3), ...(empty.length > 3 ? [`${empty.length - 3} more`] : [])].join(", ");
   const stains = normalised ? "" : "stained unlike the model's training images (--stain-norm macenko) or ";
-  return `no nucleus in ${names}; tissue in them may be ${stains}of another pixel size (--mpp)`;
+  return `no nucleus in ${listSome(empty, 3)}; tissue in them may be ${stains}of another pixel size (--mpp)`;
 }
 
 async function grade(context: Context, inputs: string[], options: GradeOptions): Promise<void> {

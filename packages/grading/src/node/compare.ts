@@ -15,6 +15,7 @@ import {
   createRandom,
   evaluateImage,
   type ImageMetrics,
+  listSome,
   type MetricOptions,
   type PairedCounts,
   type PredictionComparison,
@@ -24,7 +25,7 @@ import {
   validateClassScheme,
 } from "@renograde/core";
 import { type AnnotationFile, findAnnotations, pairAnnotations } from "./evaluate-find.js";
-import { readImageAnnotations, schemeOfClassFiles, someNames } from "./evaluate-read.js";
+import { readImageAnnotations, schemeOfClassFiles } from "./evaluate-read.js";
 
 /** IoU thresholds of the curves. */
 export const CURVE_THRESHOLDS: readonly number[] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95];
@@ -148,14 +149,17 @@ export async function compareFolders(request: CompareFoldersOptions): Promise<Fo
         return missing.length === 0
           ? []
           : [
-              `${names[i]}: ${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS: ${someNames(missing)}`,
+              `${names[i]}: ${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS: ${listSome(missing, 5)}`,
             ];
       }),
       ...[ofA!, ofB!].flatMap(({ extra }, i) =>
         extra.length === 0
           ? []
           : [
-              `${names[i]}: ${extra.length} predictions have no true annotation and do not count: ${someNames(extra.map((file) => file.key))}`,
+              `${names[i]}: ${extra.length} predictions have no true annotation and do not count: ${listSome(
+                extra.map((file) => file.key),
+                5,
+              )}`,
             ],
       ),
       ...(untyped > 0

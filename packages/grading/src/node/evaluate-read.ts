@@ -292,9 +292,3 @@ export async function readImageAnnotations(
     truthHasBareNumbers: truth.hasBareNumbers,
   };
 }
-
-/** The first names of a list, and how many more there are. */
-export function someNames(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(", ");
-  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
-}

@@ -12,6 +12,7 @@ import {
   type DatasetMetrics,
   evaluateImage,
   type ImageMetrics,
+  listSome,
   type MetricOptions,
   RCC_CLASSES,
   resolveMetricOptions,
@@ -21,7 +22,7 @@ import {
 } from "@renograde/core";
 import { type AnnotationFile, findAnnotations, pairAnnotations } from "./evaluate-find.js";
 import { eraseRegions, findRegions } from "./evaluate-ignore.js";
-import { readImageAnnotations, schemeOfClassFiles, someNames } from "./evaluate-read.js";
+import { readImageAnnotations, schemeOfClassFiles } from "./evaluate-read.js";
 
 /** What {@link evaluateFolders} compares, and how. */
 export interface EvaluateFoldersOptions {
@@ -116,12 +117,12 @@ export async function evaluateFolders(request: EvaluateFoldersOptions): Promise<
   const warnings: string[] = [];
   if (missing.length > 0) {
     warnings.push(
-      `${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS (Dice, AJI and PQ 0): ${someNames(missing)}`,
+      `${missing.length} of ${images.length} true annotations have no prediction and COUNT AS EMPTY PREDICTIONS (Dice, AJI and PQ 0): ${listSome(missing, 5)}`,
     );
   }
   if (extraNames.length > 0) {
     warnings.push(
-      `${extraNames.length} predictions have no true annotation and do not count: ${someNames(extraNames)}`,
+      `${extraNames.length} predictions have no true annotation and do not count: ${listSome(extraNames, 5)}`,
     );
   }
   if (ignored !== null && erasedIn < ignored.size) {

@@ -5,7 +5,13 @@
  * @module
  */
 import { relative } from "node:path";
-import { type PostOptions, type StainNormalizer, throwIfAborted, UsageError } from "@renograde/core";
+import {
+  listSome,
+  type PostOptions,
+  type StainNormalizer,
+  throwIfAborted,
+  UsageError,
+} from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
 import { listInputs } from "@renograde/slides/node";
 import type { GradedPixelSize } from "../graded-image.js";
@@ -102,9 +108,8 @@ export interface GradeSummary {
 
 /** Says which images of a folder are not graded because of their format. */
 function leftOut(folder: string, paths: readonly string[]): string {
-  const named = paths.slice(0, 3).map((path) => relative(folder, path));
-  if (paths.length > 3) named.push(`${paths.length - 3} more`);
-  return `${folder}: images of other formats are left out (${named.join(", ")}); convert them to PNG, JPEG or TIFF`;
+  const names = paths.map((path) => relative(folder, path));
+  return `${folder}: images of other formats are left out (${listSome(names, 3)}); convert them to PNG, JPEG or TIFF`;
 }
 
 /** Says what a model needs that it does not hold. */

@@ -65,15 +65,13 @@ export async function listInputs(
     if (outDir !== undefined && (await real(input)) === outDir) {
       throw new UsageError(`${input}: outputs cannot go into the input folder itself; choose another folder`);
     }
-    const all = await walk(input, [...extensions, ...OTHER_IMAGES], outDir, new Set());
-    const [files, others] = [true, false].map((taken) =>
-      all.filter((path) => hasEnding(path, extensions) === taken),
-    );
-    if (others!.length > 0) options.onLeftOut?.(input, others!);
-    if (files!.length === 0) {
+    const leftOut: string[] = [];
+    const files = await walk(input, extensions, outDir, new Set(), leftOut);
+    if (leftOut.length > 0) options.onLeftOut?.(input, leftOut);
+    if (files.length === 0) {
       throw new UsageError(`${input}: the folder holds no input file (${extensions.join(", ")})`);
     }
-    for (const path of files!) {
+    for (const path of files) {
       found.push({ path, stem: withoutExtension(relative(input, path)).split(sep).join("/") });
     }
   }
@@ -109,6 +107,7 @@ async function walk(
   extensions: readonly string[],
   outDir: string | undefined,
   ancestors: ReadonlySet<string>,
+  leftOut: string[],
 ): Promise<string[]> {
   const here = await real(folder);
   if (here === outDir || ancestors.has(here)) return [];
@@ -126,8 +125,9 @@ async function walk(
     if (info === undefined && name.includes("\ufffd") && (isInput || extname(name) === "")) {
       throw new FileAccessError(path, "the name of this file is not UTF-8; rename it");
     }
-    if (info?.isDirectory()) files.push(...(await walk(path, extensions, outDir, inside)));
+    if (info?.isDirectory()) files.push(...(await walk(path, extensions, outDir, inside, leftOut)));
     else if (info?.isFile() && isInput) files.push(path);
+    else if (info?.isFile() && hasEnding(name, OTHER_IMAGES)) leftOut.push(path);
   }
   return files;
 }

@@ -5,7 +5,7 @@
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, extname, join, sep } from "node:path";
-import { DataError, FileAccessError } from "@renograde/core";
+import { DataError, FileAccessError, listSome } from "@renograde/core";
 import { type DatasetEntry, type DatasetLayout, SET_NAMES, type SetName } from "./dataset.js";
 
 const SETS: readonly (readonly [RegExp, SetName])[] = [
@@ -69,12 +69,6 @@ function index(files: readonly Found[], kind: string): Map<string, Found> {
   return result;
 }
 
-/** The first three names, and how many more there are. */
-export function nameSome(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(", ");
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
-}
-
 /**
  * Lists the samples of a dataset folder. A folder with `.mat` files is RCCNucSeg (or CoNSeP), else `labels` folders
  * hold PNG instance maps and `classes` folders the class numbers. Sets come from folders named train, valid
@@ -134,13 +128,13 @@ export async function findEntries(root: string): Promise<{ layout: DatasetLayout
   }
   if (lonely.length > 0) {
     throw new DataError(
-      `${root}: ${lonely.length} of ${chosen.length} images have no annotation of the same name in their set: ${nameSome(lonely)}`,
+      `${root}: ${lonely.length} of ${chosen.length} images have no annotation of the same name in their set: ${listSome(lonely, 3)}`,
     );
   }
   const orphans = [...annotation.values()].map((label) => label.path);
   if (orphans.length > 0) {
     throw new DataError(
-      `${root}: ${orphans.length} annotations have no image of the same name in their set: ${nameSome(orphans)}`,
+      `${root}: ${orphans.length} annotations have no image of the same name in their set: ${listSome(orphans, 3)}`,
     );
   }
   const rank = (set: SetName | null) => (set === null ? -1 : SET_NAMES.indexOf(set));

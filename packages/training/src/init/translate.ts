@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DataError } from "@renograde/core";
+import { DataError, listSome } from "@renograde/core";
 import type { ParameterSpec, StateTensor } from "@renograde/nn";
 import type { ForeignTensor, ForeignWeights } from "./read-weights.js";
 import type { WeightFamily } from "./weight-families.js";
@@ -73,10 +73,7 @@ export async function translate(
   for (const name of unused)
     if (!family.isExtra(name)) problems.push(`'${name}' has no place in the network`);
   if (problems.length > 0) {
-    const more = problems.length > 4 ? `; and ${problems.length - 4} more` : "";
-    throw new DataError(
-      `${weights.path}: does not fit as ${family.title}: ${problems.slice(0, 4).join("; ")}${more}`,
-    );
+    throw new DataError(`${weights.path}: does not fit as ${family.title}: ${listSome(problems, 4, "; ")}`);
   }
   const state = new Map<string, StateTensor>();
   for (const { spec, tensor } of plan) {

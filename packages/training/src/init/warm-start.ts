@@ -5,7 +5,7 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type ClassScheme, DataError } from "@renograde/core";
+import { type ClassScheme, DataError, listSome } from "@renograde/core";
 import { declareParameters, type Network, type ParameterSpec, type StateTensor } from "@renograde/nn";
 import { hasCheckpoint } from "../loop/checkpoint.js";
 import { readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
@@ -109,9 +109,8 @@ export async function warmStart(
     if (!known.has(name) && !name.startsWith("adam.")) problems.push(`"${name}" has no place in the network`);
   }
   if (problems.length > 0) {
-    const more = problems.length > 4 ? `; and ${problems.length - 4} more` : "";
     throw new DataError(
-      `${file}: only class-dependent heads may differ from the new network, but ${problems.slice(0, 4).join("; ")}${more}; give net.* the values of that run`,
+      `${file}: only class-dependent heads may differ from the new network, but ${listSome(problems, 4, "; ")}; give net.* the values of that run`,
     );
   }
   if (fresh.length > 0) notes.push(`starting afresh because the classes differ: ${fresh.join(", ")}`);

@@ -4,9 +4,9 @@
  * @module
  */
 import { basename, extname, sep } from "node:path";
-import { DataError } from "@renograde/core";
+import { DataError, listSome } from "@renograde/core";
 import type { SetName } from "../dataset.js";
-import { listFiles, nameSome, setOfFolder } from "../find-entries.js";
+import { listFiles, setOfFolder } from "../find-entries.js";
 
 /** An image and its annotation. */
 export interface FilePair {
@@ -71,12 +71,12 @@ export async function pairFiles(root: string, options: PairOptions): Promise<Fil
   const orphans = [...labels].filter(([key]) => !images.has(key)).map(([, file]) => file.path);
   if (bare.length > 0) {
     throw new DataError(
-      `${root}: ${bare.length} of ${images.size} images have no annotation of the same name: ${nameSome(bare)}`,
+      `${root}: ${bare.length} of ${images.size} images have no annotation of the same name: ${listSome(bare, 3)}`,
     );
   }
   if (orphans.length > 0) {
     throw new DataError(
-      `${root}: ${orphans.length} of ${labels.size} annotations have no image of the same name: ${nameSome(orphans)}`,
+      `${root}: ${orphans.length} of ${labels.size} annotations have no image of the same name: ${listSome(orphans, 3)}`,
     );
   }
   return [...images]
