@@ -72,7 +72,10 @@ export function compactLabels(labels: LabelMap): LabelledMap {
 }
 
 /** {@link separateTouching} in place. */
-export function openGaps(framed: FramedLabels, workspace: Workspace): void {
+export function openGaps(
+  framed: Pick<FramedLabels, "labels" | "pixels" | "count" | "stride">,
+  workspace: Workspace,
+): void {
   const { labels, pixels, count, stride } = framed;
   const removed = workspace.int32("gaps.removed", count);
   const neighbours = Int32Array.of(-1, 1, -stride, stride, -stride - 1, 1 - stride, stride - 1, stride + 1);
@@ -90,21 +93,6 @@ export function openGaps(framed: FramedLabels, workspace: Workspace): void {
     }
   }
   for (let i = 0; i < n; i++) labels[removed[i]!] = 0;
-}
-
-/** Renumbers labels 1…last by their first pixel in raster order, in place; returns how many occur. */
-export function renumberByFirstPixel(framed: FramedLabels, last: number, workspace: Workspace): number {
-  const { labels, pixels, count } = framed;
-  const numbers = workspace.int32("renumber.numbers", last + 1).fill(0);
-  let n = 0;
-  for (let i = 0; i < count; i++) {
-    const p = pixels[i]!;
-    const label = labels[p]!;
-    if (label <= 0) continue;
-    if (numbers[label] === 0) numbers[label] = ++n;
-    labels[p] = numbers[label]!;
-  }
-  return n;
 }
 
 /** Removes labels of at most `maxArea` pixels, renumbers 1…last compactly, in place; returns how many are left. */

@@ -37,8 +37,9 @@ const SEVERAL = -1;
  *
  * @param relief - framed, no NaN at the listed pixels; consumed
  * @param labels - framed: marker ids and 0 inside the mask, −1 outside
- * @param pixels - the mask's pixels in raster order
- * @param sources - the marker pixels in raster order
+ * @param pixels - the mask's pixels, those of a component in raster order
+ * @param sources - the marker pixels, those of a component in raster order
+ * @param inOrder - the marker pixels in raster order of the image, asked for when a heap must order them all
  * @throws ShapeError when the mask has more than 2^26 pixels
  */
 export function flood(
@@ -49,6 +50,7 @@ export function flood(
   count: number,
   sources: Int32Array,
   sourceCount: number,
+  inOrder: () => Int32Array,
   ties: WatershedTies,
   workspace: Workspace,
 ): void {
@@ -71,7 +73,7 @@ export function flood(
 
   const roles = workspace.uint8("flood.roles", labels.length);
   const field: FloodField = { relief, labels, stride, roles, rising: ties === "skimage-0.25.2" };
-  const parts: FloodParts = { components, starts, common, sources, sourceCount, grouped };
+  const parts: FloodParts = { components, starts, common, inOrder, sourceCount, grouped };
   const narrow = relief instanceof Uint8Array && count < BYTE_HEAP_AGES;
   const heap = narrow ? new ByteHeap(count, workspace) : new WideHeap(count, workspace);
   const reached = workspace.int32("flood.reached", count + 1);
@@ -95,16 +97,16 @@ interface FloodParts {
   readonly starts: Int32Array;
   /** The label of all marker pixels of a component, or {@link SEVERAL}, or 0. */
   readonly common: Int32Array;
-  /** Marker pixels in raster order, and by component. */
-  readonly sources: Int32Array;
-  readonly sourceCount: number;
+  /** Marker pixels by component, and in raster order. */
   readonly grouped: Int32Array;
+  readonly inOrder: () => Int32Array;
+  readonly sourceCount: number;
 }
 
 function floodBytes(
   field: FloodField,
   relief: Uint8Array,
-  { components, starts, common, sources, sourceCount, grouped }: FloodParts,
+  { components, starts, common, inOrder, sourceCount, grouped }: FloodParts,
   apart: boolean,
   heap: TieHeap,
   reached: Int32Array,
@@ -118,7 +120,7 @@ function floodBytes(
     allContested += contested[c]!;
   }
   if (!apart && allContested > 0) {
-    const age = runHeap(field, sources, 0, sourceCount, allContested, heap, reached);
+    const age = runHeap(field, inOrder(), 0, sourceCount, allContested, heap, reached);
     lists.group(reached, age, components);
   }
   for (let c = 1; c < common.length; c++) {
@@ -135,17 +137,17 @@ function floodBytes(
 function floodFloats(
   field: FloodField,
   relief: Float64Array,
-  { starts, common, sources, sourceCount, grouped }: FloodParts,
+  { starts, common, inOrder, sourceCount, grouped }: FloodParts,
   apart: boolean,
   heap: TieHeap,
   reached: Int32Array,
 ): void {
-  for (let i = 0; i < sourceCount; i++) field.roles[sources[i]!] = Role.active;
+  for (let i = 0; i < sourceCount; i++) field.roles[grouped[i]!] = Role.active;
   const tied = common.map((label, c) =>
     label === SEVERAL && hasTies(field, relief, grouped, starts[c]!, starts[c + 1]!) ? 1 : 0,
   );
   if (!apart && tied.includes(1)) {
-    runHeap(field, sources, 0, sourceCount, Infinity, heap, reached);
+    runHeap(field, inOrder(), 0, sourceCount, Infinity, heap, reached);
     return;
   }
   for (let c = 1; c < common.length; c++) {

@@ -34,7 +34,8 @@ export function hMinimaMarkers(
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) field[(y + 1) * stride + x + 1] = 255 - relief.data[y * width + x]!;
   }
-  const marks = markMaxima(field, stride, h, workspace);
+  const marks = workspace.uint8("markers.marks", size);
+  markMaxima(field, marks, stride, h, workspace);
   const pixels = workspace.int32("markers.pixels", width * height);
   let count = 0;
   for (let y = 0; y < height; y++) {
@@ -59,14 +60,21 @@ export function hMinimaMarkers(
  * than the surroundings of the nuclei.
  *
  * @param field - D with a frame of zeros; on return 0 wherever the search has been
- * @returns framed bytes, 1 on maxima; lent by the workspace
+ * @param marks - receives 1 on maxima, 0 elsewhere; as long as the field
+ * @throws UsageError when h is not an integer 0…255
  */
-export function markMaxima(field: Uint8Array, stride: number, h: number, workspace: Workspace): Uint8Array {
+export function markMaxima(
+  field: Uint8Array,
+  marks: Uint8Array,
+  stride: number,
+  h: number,
+  workspace: Workspace,
+): void {
   if (!Number.isInteger(h) || h < 0 || h > 255) {
     throw new UsageError(`depth h must be an integer 0 to 255, received ${h}`);
   }
   const size = field.length;
-  const marks = workspace.uint8("maxima.marks", size).fill(0);
+  marks.fill(0);
   const seedNext = workspace.int32("maxima.seedNext", size);
   const slopeNext = workspace.int32("maxima.slopeNext", size);
   const stack = workspace.int32("maxima.stack", size);
@@ -111,5 +119,4 @@ export function markMaxima(field: Uint8Array, stride: number, h: number, workspa
       spread(p, level, 1);
     }
   }
-  return marks;
 }

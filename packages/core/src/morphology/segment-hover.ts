@@ -80,7 +80,18 @@ export function segmentByOffsets(
   for (let i = 0; i < count; i++) if (found[pixels[i]!]! > 0) sources[sourceCount++] = pixels[i]!;
   labels.fill(-1);
   for (let i = 0; i < count; i++) labels[pixels[i]!] = Math.max(0, found[pixels[i]!]!);
-  flood(relief, labels, stride, pixels, count, sources, sourceCount, options.watershedTies, workspace);
+  flood(
+    relief,
+    labels,
+    stride,
+    pixels,
+    count,
+    sources,
+    sourceCount,
+    () => sources,
+    options.watershedTies,
+    workspace,
+  );
   return { ...unframeLabels(blob), count: markerCount };
 }
 

@@ -8,10 +8,11 @@ import { DataError, ShapeError } from "../errors.js";
 import type { InstanceMethod, PostOptions } from "../post-options.js";
 import type { ByteMap, FloatMap, NetworkMaps } from "../raster.js";
 import { removeSmall } from "./clean-labels.js";
+import type { FloodScene, RunList, SceneSource } from "./islands.js";
 import type { LabelledMap } from "./label-components.js";
 import { segmentByComponents } from "./segment-components.js";
 import { segmentByOffsets } from "./segment-hover.js";
-import { borrowScene, type FloodScene, segmentByDistance, segmentScene } from "./segment-watershed.js";
+import { segmentByDistance, segmentScene } from "./segment-watershed.js";
 import { Workspace } from "./workspace.js";
 
 /**
@@ -55,7 +56,7 @@ export function segmentNuclei(
     const maps = { nucleus: channel(nucleus), offsetX: channel(nucleus + 1), offsetY: channel(nucleus + 2) };
     return { labels: segmentByOffsets(maps, options, workspace) };
   }
-  return { labels: segmentScene(frameMaps(maps, nucleus, options.threshold, workspace), options, workspace) };
+  return { labels: segmentScene(mapSource(maps, nucleus, options.threshold), options, workspace) };
 }
 
 /** Painted instances that score enough and are large enough (§8). */
@@ -75,36 +76,93 @@ function selectInstances(
  * Steps 1 and 2 of §3 straight from the floats: what {@link mapToBytes} of both channels would give, without
  * writing the bytes down in between.
  */
-function frameMaps(maps: NetworkMaps, nucleus: number, threshold: number, workspace: Workspace): FloodScene {
+function mapSource(maps: NetworkMaps, nucleus: number, threshold: number): SceneSource {
   const { width, height, data } = maps;
   const size = width * height;
-  const scene = borrowScene(width, height, workspace);
-  const { field, relief, labels, pixels, stride } = scene;
   const nuclei = data.subarray(nucleus * size, (nucleus + 1) * size);
   const distances = data.subarray((nucleus + 1) * size, (nucleus + 2) * size);
   // A byte exceeds the threshold when the number it is truncated from reaches the next integer.
   const least = threshold >= 255 ? Infinity : threshold < 0 ? -Infinity : Math.floor(threshold) + 1;
-  let count = 0;
-  let broken = false;
-  for (let y = 0, i = 0; y < height; y++) {
-    let p = (y + 1) * stride + 1;
-    for (const end = i + width; i < end; i++, p++) {
-      const b = Math.fround(nuclei[i]! * 255);
-      const d = Math.fround(distances[i]! * 255);
-      if (Number.isNaN(b) || Number.isNaN(d)) broken = true;
-      if (d >= 1) field[p] = d > 255 ? 255 : d | 0;
-      if (!(b >= least)) continue;
-      pixels[count++] = p;
-      labels[p] = 0;
-      relief[p] = 255 - field[p]!;
+  const inMask = leastReaching(least);
+  const above0 = leastReaching(1);
+  // Positive floats ascend with their bits, which compare faster; all others end up in a run and are looked at there.
+  const nucleusBits = new Int32Array(data.buffer, nuclei.byteOffset, size);
+  const distanceBits = new Int32Array(data.buffer, distances.byteOffset, size);
+  const nucleusLimit = inMask > 0 ? bitsOf(inMask) : 0;
+  const distanceLimit = bitsOf(above0);
+  const listRuns = (runs: RunList): void => {
+    for (let y = 0; y < height; y++) {
+      const end = (y + 1) * width;
+      for (let i = y * width; ; ) {
+        i = skipEmpty(nucleusBits, distanceBits, nucleusLimit, distanceLimit, i, end);
+        if (i === end) break;
+        const start = i;
+        let masked = false;
+        let zero = 0;
+        for (; i < end; i++) {
+          const b = nuclei[i]!;
+          const d = distances[i]!;
+          // NaN is less than nothing.
+          if (!(b < inMask)) masked = true;
+          else if (d < above0) break;
+          zero += (b + d) * 0;
+        }
+        // Not a number when a value is infinite or NaN.
+        if (zero !== 0) {
+          rejectNaN(maps, nucleus);
+          rejectNaN(maps, nucleus + 1);
+        }
+        if (i === start) i++;
+        else runs.add(start, i, y, masked);
+      }
     }
-  }
-  if (broken) {
-    rejectNaN(maps, nucleus);
-    rejectNaN(maps, nucleus + 1);
-  }
-  scene.count = count;
-  return scene;
+  };
+  const copyRun = (from: number, to: number, start: number, scene: FloodScene): void => {
+    const { field, relief, labels, pixels } = scene;
+    for (let i = from, p = start; i < to; i++, p++) {
+      const d = Math.fround(distances[i]! * 255);
+      const byte = d >= 1 ? (d > 255 ? 255 : d | 0) : 0;
+      field[p] = byte;
+      if (!(nuclei[i]! >= inMask)) continue;
+      pixels[scene.count++] = p;
+      labels[p] = 0;
+      relief[p] = 255 - byte;
+    }
+  };
+  return { width, height, listRuns, copyRun };
+}
+
+/** The first position from `i` on, or `end`, whose bits are not below both limits. */
+function skipEmpty(
+  a: Int32Array,
+  b: Int32Array,
+  limitA: number,
+  limitB: number,
+  i: number,
+  end: number,
+): number {
+  // A negative difference: below the limit, or a negative number, which is greater without sign.
+  while (i < end && a[i]! >= 0 && a[i]! < limitA && b[i]! >= 0 && b[i]! < limitB) i++;
+  return i;
+}
+
+/** The least float32 whose 255-fold, rounded to float32, reaches `value`. */
+function leastReaching(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  let bits = bitsOf(value / 255);
+  while (Math.fround(floatOf(bits) * 255) >= value) bits--;
+  while (Math.fround(floatOf(bits) * 255) < value) bits++;
+  return floatOf(bits);
+}
+
+/** Bits of the float32 nearest to `value`. */
+function bitsOf(value: number): number {
+  return new Int32Array(Float32Array.of(value).buffer)[0]!;
+}
+
+/** The float32 of these bits. */
+function floatOf(bits: number): number {
+  return new Float32Array(Int32Array.of(bits).buffer)[0]!;
 }
 
 /**

@@ -7,10 +7,19 @@
 import { DataError } from "../errors.js";
 import type { PostOptions, WatershedTies } from "../post-options.js";
 import { assertSameSize, type ByteMap, type FloatMap } from "../raster.js";
-import { dropSmall, openGaps, renumberByFirstPixel } from "./clean-labels.js";
+import { dropSmall, openGaps } from "./clean-labels.js";
 import { flood } from "./flood.js";
-import { type FramedLabels, frameLabels, labelPixels, unframeLabels } from "./framed.js";
+import { frameLabels, labelPixels, unframeLabels } from "./framed.js";
 import { markMaxima } from "./h-minima.js";
+import {
+  type FloodScene,
+  listInOrder,
+  orderByFirstPixel,
+  packScene,
+  type RunList,
+  type SceneSource,
+  unpackLabels,
+} from "./islands.js";
 import { type LabelledMap, labelRegions } from "./label-components.js";
 import { reconstructByErosion } from "./reconstruct.js";
 import { Workspace } from "./workspace.js";
@@ -110,82 +119,89 @@ function segment(
   workspace: Workspace,
 ): LabelledMap {
   const { width, height } = distance;
-  const scene = borrowScene(width, height, workspace);
-  const { field, relief, labels, pixels, stride } = scene;
   const { threshold } = options;
-  for (let y = 0, i = 0; y < height; y++) {
-    let p = (y + 1) * stride + 1;
-    field.set(distance.data.subarray(i, i + width), p);
-    for (const end = i + width; i < end; i++, p++) {
-      if (!(nucleus.data[i]! > threshold)) continue; // step 1
-      pixels[scene.count++] = p;
-      labels[p] = 0;
-      relief[p] = 255 - flooded.data[i]!; // step 2
+  const listRuns = (runs: RunList): void => {
+    for (let y = 0; y < height; y++) {
+      const end = (y + 1) * width;
+      for (let i = y * width; i < end; i++) {
+        const start = i;
+        let masked = false;
+        for (; i < end && (nucleus.data[i]! > threshold || distance.data[i]! > 0); i++) {
+          if (nucleus.data[i]! > threshold) masked = true; // step 1
+        }
+        if (i > start) runs.add(start, i, y, masked);
+      }
     }
-  }
-  return segmentScene(scene, options, workspace);
-}
-
-/** What the flood needs, framed: the listed pixels are the mask. */
-export interface FloodScene extends FramedLabels {
-  /** Distance bytes with a frame of zeros; consumed by the search for markers. */
-  readonly field: Uint8Array;
-  /** Relief to flood, valid at the listed pixels. */
-  readonly relief: Uint8Array;
-}
-
-/** Borrows an empty scene: field 0, labels −1, no pixels. */
-export function borrowScene(width: number, height: number, workspace: Workspace): FloodScene {
-  const stride = width + 2;
-  const size = stride * (height + 2);
-  return {
-    width,
-    height,
-    stride,
-    field: workspace.uint8("scene.field", size).fill(0),
-    relief: workspace.uint8("scene.relief", size),
-    labels: workspace.int32("scene.labels", size).fill(-1),
-    pixels: workspace.int32("scene.pixels", width * height),
-    count: 0,
   };
+  const copyRun = (from: number, to: number, start: number, scene: FloodScene): void => {
+    for (let i = from, p = start; i < to; i++, p++) {
+      scene.field[p] = distance.data[i]!;
+      if (!(nucleus.data[i]! > threshold)) continue;
+      scene.pixels[scene.count++] = p;
+      scene.labels[p] = 0;
+      scene.relief[p] = 255 - flooded.data[i]!; // step 2
+    }
+  };
+  return segmentScene({ width, height, listRuns, copyRun }, options, workspace);
 }
 
 /** Steps 3 to 10 of spec/postprocessing.md §3. */
 export function segmentScene(
-  scene: FloodScene,
+  source: SceneSource,
   options: WatershedOptions,
   workspace: Workspace,
 ): LabelledMap {
-  const { field, relief, labels, pixels, count, stride } = scene;
-  const marks = markMaxima(field, stride, options.h, workspace); // steps 3 and 4
+  const scene = packScene(source, !options.backgroundIsZero, workspace);
+  const { relief, labels, pixels, count, stride } = scene;
   const sources = workspace.int32("scene.sources", count);
-  let sourceCount = 0;
-  for (let i = 0; i < count; i++) if (marks[pixels[i]!] !== 0) sources[sourceCount++] = pixels[i]!;
+  const sourceCount = listMarkers(scene, options.h, sources, workspace); // steps 3 and 4
   let last = labelPixels(sources, sourceCount, stride, 8, labels, workspace); // step 5
-  flood(relief, labels, stride, pixels, count, sources, sourceCount, options.watershedTies, workspace); // step 6
+  const inOrder = (): Int32Array => listInOrder(scene, workspace.int32("scene.inOrder", sourceCount));
+  const { watershedTies } = options;
+  flood(relief, labels, stride, pixels, count, sources, sourceCount, inOrder, watershedTies, workspace); // step 6
 
-  let framed: FramedLabels = scene;
-  if (options.keepUnmarked) last = labelUnmarked(framed, last, workspace);
-  const background = options.backgroundIsZero ? 0 : mostFrequentLabel(framed, last);
-  if (background === 0) {
-    // Step 7: marker regions are 8-connected already, so labelling equal values only renumbers them.
-    last = renumberByFirstPixel(framed, last, workspace);
-  } else {
-    const regions = labelRegions(unframeLabels(framed), 8, background);
-    last = regions.count;
-    framed = frameLabels(regions, workspace);
+  if (options.keepUnmarked) last = labelUnmarked(scene, last, workspace);
+  const background = options.backgroundIsZero ? 0 : mostFrequentLabel(scene, last);
+  if (background !== 0) {
+    const regions = labelRegions(
+      unpackLabels(
+        scene,
+        Int32Array.from({ length: last + 1 }, (_, label) => label),
+      ),
+      8,
+      background,
+    );
+    const framed = frameLabels(regions, workspace);
+    openGaps(framed, workspace);
+    const kept = dropSmall(framed, regions.count, options.minArea, workspace);
+    return { ...unframeLabels(framed), count: kept };
   }
-  openGaps(framed, workspace); // step 8
-  const kept = dropSmall(framed, last, options.minArea, workspace); // steps 9 and 10
-  return { ...unframeLabels(framed), count: kept };
+  // Step 7: marker regions are 8-connected already, so labelling equal values only renumbers them.
+  const order = orderByFirstPixel(scene, last);
+  openGaps(scene, workspace); // step 8
+  const { numbers, kept } = numberLarge(scene, last, order, options.minArea); // steps 9 and 10
+  return { ...unpackLabels(scene, numbers), count: kept };
+}
+
+/** Lists the mask's pixels that are maxima, sheet by sheet, so that the search stays in the cache. */
+function listMarkers(scene: FloodScene, h: number, target: Int32Array, workspace: Workspace): number {
+  const { field, stride, pixels, count, sheets } = scene;
+  const marks = workspace.uint8("scene.marks", field.length);
+  for (let k = 0; k < sheets.length - 1; k++) {
+    const [from, to] = [sheets[k]!, sheets[k + 1]!];
+    markMaxima(field.subarray(from, to), marks.subarray(from, to), stride, h, workspace);
+  }
+  let n = 0;
+  for (let i = 0; i < count; i++) if (marks[pixels[i]!] !== 0) target[n++] = pixels[i]!;
+  return n;
 }
 
 /**
  * Gives the mask components that no flood reached ids above `last`: the flood fills every component that holds a
  * marker, so what is left are whole 4-connected components.
  */
-function labelUnmarked(framed: FramedLabels, last: number, workspace: Workspace): number {
-  const { stride, labels, pixels, count } = framed;
+function labelUnmarked(scene: FloodScene, last: number, workspace: Workspace): number {
+  const { stride, labels, pixels, count } = scene;
   const left = workspace.int32("unmarked.pixels", count);
   let n = 0;
   for (let i = 0; i < count; i++) if (labels[pixels[i]!] === 0) left[n++] = pixels[i]!;
@@ -196,12 +212,31 @@ function labelUnmarked(framed: FramedLabels, last: number, workspace: Workspace)
 }
 
 /** The most frequent value of the whole image, 0 included; ties go to the smallest. */
-function mostFrequentLabel(framed: FramedLabels, last: number): number {
-  const { width, height, labels, pixels, count } = framed;
-  const areas = new Float64Array(last + 1);
-  for (let i = 0; i < count; i++) areas[labels[pixels[i]!]!]!++;
-  areas[0]! += width * height - count;
+function mostFrequentLabel(scene: FloodScene, last: number): number {
+  const areas = areasOf(scene, last);
+  areas[0]! += scene.width * scene.height - scene.count;
   let best = 0;
   for (let label = 1; label <= last; label++) if (areas[label]! > areas[best]!) best = label;
   return best;
+}
+
+/** Pixels of the mask per label 0…last. */
+function areasOf({ labels, pixels, count }: FloodScene, last: number): Int32Array {
+  const areas = new Int32Array(last + 1);
+  for (let i = 0; i < count; i++) areas[labels[pixels[i]!]!]!++;
+  return areas;
+}
+
+/** Ids 1… in `order` for the labels of more than `maxArea` pixels, 0 for the others. */
+function numberLarge(
+  scene: FloodScene,
+  last: number,
+  order: readonly number[],
+  maxArea: number,
+): { readonly numbers: Int32Array; readonly kept: number } {
+  const areas = areasOf(scene, last);
+  const numbers = new Int32Array(last + 1);
+  let kept = 0;
+  for (const label of order) if (areas[label]! > Math.max(0, maxArea)) numbers[label] = ++kept;
+  return { numbers, kept };
 }

@@ -60,6 +60,6 @@ export function watershed(
       if (marker > 0) sources[sourceCount++] = p;
     }
   }
-  flood(values, labels, stride, pixels, count, sources, sourceCount, ties, workspace);
+  flood(values, labels, stride, pixels, count, sources, sourceCount, () => sources, ties, workspace);
   return unframeLabels({ width, height, stride, labels, pixels, count });
 }
