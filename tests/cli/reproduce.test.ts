@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { parseCsv } from "@renograde/formats";
 import { isTorchAvailable } from "@renograde/torch";
 import { beforeAll, describe, expect, it } from "vitest";
+import { lockRun } from "../../packages/training/src/loop/run-lock.js";
 import { describeCommand } from "./run.js";
 
 /** Very narrow networks on 22 px crops. */
@@ -85,6 +86,22 @@ describeCommand("reproduce", ({ run, path, files }) => {
         ["chr-net", "0.4027", "0.3927", "1"],
       ]);
       expect((await readPage()).match(/<img /g)).toHaveLength(3);
+    });
+
+    it("leaves a run that another process is at, and has it once that has ended", async () => {
+      const release = await lockRun(path("tables", "runs", "mhr", "seed-1", "run"));
+      const command = [...TABLE, "--rows", "mhr,chr-net"];
+      const first = await run(...command);
+      expect([first.status, first.stderr]).toEqual([
+        0,
+        expect.stringContaining(`MHR, seed 1: process ${process.pid} is at it, left for later`),
+      ]);
+      expect(first.stdout).toContain("not finished, another process is at it: MHR, seed 1");
+      expect((await readRows()).filter((row) => row[2] === "pq").map((row) => row[8])).toEqual(["0", "1"]);
+      await release();
+      const second = await run(...command);
+      expect([second.status, second.stdout]).toEqual([0, expect.not.stringContaining("another process")]);
+      expect((await readRows()).filter((row) => row[2] === "pq").map((row) => row[8])).toEqual(["1", "1"]);
     });
 
     it("does not mix two protocols in one folder", async () => {

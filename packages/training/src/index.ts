@@ -60,6 +60,7 @@ export {
   type ReproducedRow,
   type ReproducedTable,
   reproduceTable,
+  runName,
   type TableEvent,
   type TableOptions,
 } from "./reproduce/run-table.js";

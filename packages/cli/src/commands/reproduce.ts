@@ -77,13 +77,11 @@ async function openGrader(modelPath: string): Promise<ImageGrader> {
   };
 }
 
-/** `CHR-Net, seed 1, fold 2`. */
-function runName({ title, seed, fold }: { title: string; seed: number; fold: number | null }): string {
-  return `${title}, seed ${seed}${fold === null ? "" : `, fold ${fold}`}`;
-}
-
 /** One line per run, and the progress of what it is at. */
-function reporter(context: Context): (event: TableEvent) => void {
+function reporter(
+  context: Context,
+  { runName }: typeof import("@renograde/training"),
+): (event: TableEvent) => void {
   let training = trainReporter(context);
   let grading: Stage | undefined;
   return (event) => {
@@ -104,6 +102,9 @@ function reporter(context: Context): (event: TableEvent) => void {
         break;
       case "failed":
         context.progress.warn(`${runName(event)}: ${event.message}`);
+        break;
+      case "busy":
+        context.progress.info(`${runName(event)}: process ${event.pid} is at it, left for later`);
         break;
     }
   };
@@ -138,7 +139,7 @@ function shortTable(table: ReproducedTable, score: (value: number | undefined) =
 async function reproduce(context: Context, name: TableName, options: ReproduceOptions): Promise<void> {
   const { UsageError } = await import("@renograde/core");
   const { readFileBytes } = await import("@renograde/slides/node");
-  const { reproduceTable, writeTable } = await import("@renograde/training");
+  const training = await import("@renograde/training");
   if (options.smoke !== true && options.data === undefined) {
     throw new UsageError("reproduce needs --data DIR (RCCNucSeg, or any dataset of train), or --smoke");
   }
@@ -153,7 +154,7 @@ async function reproduce(context: Context, name: TableName, options: ReproduceOp
     ...(options.folds === undefined ? {} : { folds: options.folds }),
   };
   const dataDir = options.data ?? (await drawSections(context, options.out));
-  const table = await reproduceTable({
+  const table = await training.reproduceTable({
     table: name,
     dataDir,
     outDir: options.out,
@@ -161,14 +162,15 @@ async function reproduce(context: Context, name: TableName, options: ReproduceOp
     ...(options.rows === undefined ? {} : { rows: options.rows }),
     openGrader,
     signal: context.signal,
-    onProgress: reporter(context),
+    onProgress: reporter(context, training),
   });
-  const files = await writeTable(table, options.out);
+  const files = await training.writeTable(table, options.out);
   if (table.failures.length > 0) context.exitCode = 1;
   await printResult(context, options.json, { files, ...table }, () =>
     [
       shortTable(table, (value) => (value === undefined || Number.isNaN(value) ? "–" : value.toFixed(4))),
       ...table.failures.map((failure) => `failed: ${failure}`),
+      ...table.elsewhere.map((run) => `not finished, another process is at it: ${run}`),
       "",
       ...(table.dataset.synthetic ? ["Synthetic sections: not comparable with the published figures."] : []),
       `published, ours, intervals and pictures: ${files.html}`,

@@ -69,6 +69,7 @@ export class RunList {
     this.masked = workspace.uint8("scene.masked", 1024);
   }
 
+  /** Adds the pixels `start` … `end − 1` of the image, in row `row`; `masked`: one of them is in the mask. */
   add(start: number, end: number, row: number, masked: boolean): void {
     if (this.count === this.masked.length) this.#grow();
     const i = 4 * this.count;

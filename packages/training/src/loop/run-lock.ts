@@ -9,6 +9,17 @@ import { join } from "node:path";
 import { UsageError } from "@renograde/core";
 import { toFileAccessError } from "@renograde/slides/node";
 
+/** Another process of this machine trains in the folder. */
+export class RunBusyError extends UsageError {
+  /** Number of that process. */
+  readonly pid: number;
+
+  constructor(folder: string, pid: number) {
+    super(`${folder}: process ${pid} is training there; wait until it has ended, or name another run folder`);
+    this.pid = pid;
+  }
+}
+
 interface Holder {
   readonly host: string;
   readonly pid: number;
@@ -48,7 +59,7 @@ async function readHolder(path: string): Promise<Holder | null> {
  * tell, is replaced.
  *
  * @returns the function that gives the folder back
- * @throws UsageError while another process of this machine trains there
+ * @throws RunBusyError while another process of this machine trains there
  * @throws FileAccessError when the folder cannot be written
  */
 export async function lockRun(folder: string): Promise<() => Promise<void>> {
@@ -61,15 +72,13 @@ export async function lockRun(folder: string): Promise<() => Promise<void>> {
       if (error.code !== "EEXIST") throw error;
       const holder = await readHolder(path);
       if (holder !== null && holder.host === self.host && (await isAlive(holder))) {
-        throw new UsageError(
-          `${folder}: process ${holder.pid} is training there; wait until it has ended, or name another run folder`,
-        );
+        throw new RunBusyError(folder, holder.pid);
       }
       await rm(path, { force: true });
       await take();
     });
   } catch (error) {
-    throw error instanceof UsageError ? error : toFileAccessError(path, error);
+    throw error instanceof RunBusyError ? error : toFileAccessError(path, error);
   }
   return () => rm(path, { force: true });
 }

@@ -77,6 +77,7 @@ describe("tableColumns", () => {
     protocol: { config: "", source: "", set: [], seeds: 1 },
     pictures: [],
     failures: [],
+    elsewhere: [],
   });
 
   it("names both published values of PQ2 and takes the difference to the table", () => {

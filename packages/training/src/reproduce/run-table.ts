@@ -17,6 +17,7 @@ import { exportRun } from "../export/export-run.js";
 import { networkOf } from "../loop/engine.js";
 import type { TrainEvent } from "../loop/events.js";
 import { dataFingerprint, runPaths } from "../loop/run-folder.js";
+import { RunBusyError } from "../loop/run-lock.js";
 import { type LogRecord, readLog } from "../loop/run-log.js";
 import { train } from "../loop/train.js";
 import { type ImageGrader, measureModel, readTruth } from "./measure.js";
@@ -63,6 +64,15 @@ export type TableEvent =
       readonly seed: number;
       readonly fold: number | null;
       readonly message: string;
+    }
+  | {
+      /** Left for later. */
+      readonly kind: "busy";
+      readonly title: string;
+      readonly seed: number;
+      readonly fold: number | null;
+      /** The process that is at it. */
+      readonly pid: number;
     };
 
 /** A row with our scores. */
@@ -91,6 +101,8 @@ export interface ReproducedTable {
   /** Names of the drawn test images; their pictures are in `truth/` and in each run's folder. */
   readonly pictures: readonly string[];
   readonly failures: readonly string[];
+  /** Runs that other processes were still at when this one had nothing left to do. */
+  readonly elsewhere: readonly string[];
 }
 
 /** Files of one run of a row. */
@@ -129,8 +141,21 @@ export function trainingSeconds(log: readonly LogRecord[]): number {
   return seconds;
 }
 
+interface PlannedRun {
+  readonly row: TableRow;
+  /** From 0. */
+  readonly seed: number;
+  /** From 1; null without cross-validation. */
+  readonly fold: number | null;
+}
+
+/** `CHR-Net, seed 1, fold 2`; seed and fold from 1. */
+export function runName({ title, seed, fold }: { title: string; seed: number; fold: number | null }): string {
+  return `${title}, seed ${seed}${fold === null ? "" : `, fold ${fold}`}`;
+}
+
 /** Every run, seed after seed, so that a table with every row exists as early as can be. */
-function planRuns(rows: readonly TableRow[], seeds: number, folds: readonly (number | null)[]) {
+function planRuns(rows: readonly TableRow[], seeds: number, folds: readonly (number | null)[]): PlannedRun[] {
   return Array.from({ length: seeds }, (_, seed) =>
     rows.flatMap((row) => folds.map((fold) => ({ row, seed, fold }))),
   ).flat();
@@ -138,7 +163,8 @@ function planRuns(rows: readonly TableRow[], seeds: number, folds: readonly (num
 
 /**
  * Reproduces a table. Finished runs of the same protocol and data are not repeated; a run that fails is reported and
- * the others go on.
+ * the others go on. Several processes may work on one table: a run that another one is at is left for later, so the
+ * process that ends last has the whole table.
  *
  * @throws UsageError for a network that does not exist, or a folder with results of another protocol
  * @throws DataError without test images
@@ -165,8 +191,10 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
 
   const finished = new Map(rows.map((row) => [row.network, [] as RunResult[][]]));
   const failures: string[] = [];
+  const elsewhere: string[] = [];
   const plan = planRuns(rows, protocol.seeds, folds);
-  for (const [done, { row, seed, fold }] of plan.entries()) {
+  /** Does a planned run, or returns the process that is at it. */
+  const attempt = async ({ row, seed, fold }: PlannedRun, index: number): Promise<number | null> => {
     throwIfAborted(signal);
     const event = { title: row.title, seed: seed + 1, fold };
     try {
@@ -182,7 +210,7 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
       options.onProgress?.({
         kind: "run",
         ...event,
-        run: done + 1,
+        run: index + 1,
         runs: plan.length,
         finished: known !== null,
       });
@@ -190,12 +218,27 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
       const seeds = finished.get(row.network)!;
       seeds[seed] = [...(seeds[seed] ?? []), result];
     } catch (error) {
+      if (error instanceof RunBusyError) return error.pid;
       // A wrong call or Ctrl-C ends everything; what happens to one run does not.
       if (!isRenogradeError(error) || error.exitCode === 2 || signal?.aborted) throw error;
       const { message } = error;
-      failures.push(`${row.title}, seed ${seed + 1}${fold === null ? "" : `, fold ${fold}`}: ${message}`);
+      failures.push(`${runName(event)}: ${message}`);
       options.onProgress?.({ kind: "failed", ...event, message });
     }
+    return null;
+  };
+  const postponed: number[] = [];
+  for (const [index, run] of plan.entries()) {
+    const pid = await attempt(run, index);
+    if (pid === null) continue;
+    postponed.push(index);
+    const { row, seed, fold } = run;
+    options.onProgress?.({ kind: "busy", title: row.title, seed: seed + 1, fold, pid });
+  }
+  for (const index of postponed) {
+    const { row, seed, fold } = plan[index]!;
+    if ((await attempt(plan[index]!, index)) === null) continue;
+    elsewhere.push(runName({ title: row.title, seed: seed + 1, fold }));
   }
   /** Without the images of a fold that failed, a seed would be compared on other images: it is left out. */
   const runsOf = (row: TableRow): RunResult[] =>
@@ -222,6 +265,7 @@ export async function reproduceTable(options: TableOptions): Promise<ReproducedT
     protocol,
     pictures,
     failures,
+    elsewhere,
   };
 }
 

@@ -169,5 +169,6 @@ export function tableNotes(table: ReproducedTable): string[] {
       : "The classes are not the paper's, so nothing published stands beside them.",
     "aPQ: mean over classes of the mean over images (the paper's). mPQ by image: mean over images of the mean over their classes (the notebook's). Pooled: from counts over all images (CoNIC's).",
     ...table.failures.map((failure) => `Failed: ${failure}`),
+    ...table.elsewhere.map((run) => `Not finished, another process is at it: ${run}`),
   ];
 }

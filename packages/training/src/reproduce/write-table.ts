@@ -147,7 +147,7 @@ async function comparison(table: ReproducedTable, outDir: string): Promise<strin
     }
     lines.push(`<tr>${cells.join("")}</tr>`);
   }
-  return `<div class="scroll"><table>${lines.join("")}</table></div>`;
+  return `<div class="scroll"><table style="table-layout:fixed;width:100%;min-width:${150 * (table.rows.length + 1)}px">${lines.join("")}</table></div>`;
 }
 
 /** The row with the highest aPQ, in words. */
