@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Nucleus } from "@renograde/core";
 import type { ImageGrader, Protocol, ReproducedTable, TableEvent, TableName } from "@renograde/training";
 import { Argument, type Command } from "commander";
@@ -146,6 +146,7 @@ async function reproduce(context: Context, name: TableName, options: ReproduceOp
   const protocol: Protocol = {
     config: options.config === undefined ? "" : new TextDecoder().decode(await readFileBytes(options.config)),
     source: options.config ?? "--set",
+    ...(options.config === undefined ? {} : { folder: dirname(options.config) }),
     set: [...(options.smoke ? SMOKE_SETTINGS : []), ...options.set],
     seeds: options.seeds,
     ...(options.smoke ? { width: 0.125 } : {}),

@@ -198,11 +198,13 @@ function withCrossChecks(wrong: readonly PlacedIssue[], raw: Tree): PlacedIssue[
  * @param options.source - name of the file, for messages
  * @param options.set - overrides such as `train.batch=4`; values are read as YAML, list entries by number
  *   (`train.phases.0.epochs=3`); later ones win
+ * @param options.folder - makes the files it names absolute: from this folder, or from the working directory where
+ *   `set` names them; without it they stay as they are
  * @throws ConfigError listing every mistake with its line and column
  */
 export function parseConfig(
   text: string,
-  options: { source?: string; set?: readonly string[] } = {},
+  options: { source?: string; set?: readonly string[]; folder?: string } = {},
 ): TrainConfig {
   const source = options.source ?? "configuration";
   const counter = new LineCounter();
@@ -234,12 +236,17 @@ export function parseConfig(
     else issues.push(toConfigIssue(name, issue.message, positionOf(document, counter, issue)));
   }
   if (!result.success || issues.length > 0) throw new ConfigError(source, issues);
-  return result.data;
+  if (options.folder === undefined) return result.data;
+  return withAbsoluteFiles(
+    result.data,
+    options.folder,
+    overrides.map(({ path }) => path.join(".")),
+  );
 }
 
 /**
- * {@link parseConfig} of a file; without a path, of the defaults. Files named by `init.*` are taken from the folder of
- * the configuration where it names them, from the working directory where `--set` does; the result has absolute paths.
+ * {@link parseConfig} of a file; without a path, of the defaults. Files it names are taken from its folder, those that
+ * `--set` names from the working directory; the result has absolute paths.
  *
  * @throws FileAccessError when the file cannot be read
  */
@@ -247,26 +254,40 @@ export async function readConfig(
   path: string | undefined,
   set: readonly string[] = [],
 ): Promise<TrainConfig> {
-  if (path === undefined) return withAbsolutePaths(parseConfig("", { source: "--set", set }), ".", set);
+  if (path === undefined) return parseConfig("", { source: "--set", set, folder: "." });
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
     throw new FileAccessError(path, "cannot read the configuration; give the path of a YAML file", { cause });
   }
-  return withAbsolutePaths(parseConfig(text, { source: path, set }), dirname(path), set);
+  return parseConfig(text, { source: path, set, folder: dirname(path) });
 }
 
-function withAbsolutePaths(config: TrainConfig, folder: string, set: readonly string[]): TrainConfig {
-  const absolute = (key: "encoder" | "weights" | "from"): string | null => {
-    const path = config.init[key];
-    if (path === null) return null;
-    return set.some((text) => text.trimStart().startsWith(`init.${key}`))
-      ? resolve(path)
-      : resolve(folder, path);
-  };
-  const files = { encoder: absolute("encoder"), weights: absolute("weights"), from: absolute("from") };
-  return { ...config, init: { ...config.init, ...files } };
+/** The options that name files or folders. */
+export const FILE_OPTIONS = [
+  ["init", "encoder"],
+  ["init", "weights"],
+  ["init", "from"],
+  ["data", "classMap"],
+  ["data", "stainTarget"],
+  ["split", "file"],
+] as const;
+
+/** `config` with the files of {@link FILE_OPTIONS} renamed; null stays null. */
+export function mapFiles(config: TrainConfig, rename: (path: string, option: string) => string): TrainConfig {
+  const result = structuredClone(config) as Tree & TrainConfig;
+  for (const [group, key] of FILE_OPTIONS) {
+    const options = result[group] as Tree;
+    const path = options[key];
+    if (typeof path === "string") options[key] = rename(path, `${group}.${key}`);
+  }
+  return result;
+}
+
+function withAbsoluteFiles(config: TrainConfig, folder: string, set: readonly string[]): TrainConfig {
+  const isSet = (option: string): boolean => set.some((path) => `${option}.`.startsWith(`${path}.`));
+  return mapFiles(config, (path, option) => resolve(isSet(option) ? "." : folder, path));
 }
 
 /** The configuration as YAML, every option present, in the schema's order: what a run folder keeps. */

@@ -200,8 +200,13 @@ describe("class-dependent tensors", () => {
 describe("configuration", () => {
   it("takes files from the folder of the configuration, and from the working directory with --set", async () => {
     const path = join(folder, "run.yaml");
-    await writeFile(path, "init:\n  encoder: weights/resnet34.pth\n");
-    expect((await readConfig(path)).init.encoder).toBe(join(folder, "weights/resnet34.pth"));
+    await writeFile(path, "init:\n  encoder: weights/resnet34.pth\ndata:\n  classMap: map.json\n");
+    const config = await readConfig(path, ["split={file: split.json}"]);
+    expect([config.init.encoder, config.data.classMap, config.split.file]).toEqual([
+      join(folder, "weights/resnet34.pth"),
+      join(folder, "map.json"),
+      join(process.cwd(), "split.json"),
+    ]);
     const other = await readConfig(path, ["init.encoder=resnet34.pth"]);
     expect(other.init.encoder).toBe(join(process.cwd(), "resnet34.pth"));
     expect((await readConfig(undefined)).init).toEqual({

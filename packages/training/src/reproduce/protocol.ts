@@ -5,7 +5,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { parseConfig } from "../config/load-config.js";
+import { basename } from "node:path";
+import { mapFiles, parseConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
 
 /** What the rows of a table have in common. */
@@ -14,6 +15,8 @@ export interface Protocol {
   readonly config: string;
   /** Name of that file, for messages. */
   readonly source: string;
+  /** Its folder, from which the files it names are taken. Default: the working directory. */
+  readonly folder?: string;
   /** Overrides such as `train.batch=4`, for every row. */
   readonly set: readonly string[];
   /** Epochs of every phase; the rate drops after half of them. Default: each network's own. */
@@ -34,9 +37,9 @@ export interface Protocol {
  * @throws ConfigError listing every mistake
  */
 export function rowConfig(protocol: Protocol, network: string, seed: number, fold = 1): TrainConfig {
-  const { config, source, set, epochs, width, folds } = protocol;
+  const { config, source, folder = ".", set, epochs, width, folds } = protocol;
   const own = [`net.network=${network}`, ...(width === undefined ? [] : [`net.width=${width}`])];
-  const base = parseConfig(config, { source, set: [...own, ...set] });
+  const base = parseConfig(config, { source, folder, set: [...own, ...set] });
   const phases = base.train.phases.map((phase) =>
     epochs === undefined ? phase : { ...phase, epochs, lrDropAfter: Math.ceil(epochs / 2) },
   );
@@ -48,8 +51,9 @@ export function rowConfig(protocol: Protocol, network: string, seed: number, fol
   };
 }
 
-/** SHA-256 of everything that decides a run's result. */
-export function protocolHash(config: TrainConfig, dataFingerprint: string): string {
+/** SHA-256 of everything that decides a run's result; of files it names, their names. */
+export function protocolHash(given: TrainConfig, dataFingerprint: string): string {
+  const config = mapFiles(given, (path) => basename(path));
   const { threads, workers, device, ...train } = config.train as TrainConfig["train"] & { workers?: number };
   return createHash("sha256")
     .update(JSON.stringify([{ ...config, train }, dataFingerprint]))
