@@ -38,6 +38,8 @@ export interface ForeignWeights {
   /** SHA-256 of the file; of the index, which holds a checksum of every tensor, for a TensorFlow checkpoint. */
   readonly sha256: string;
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
+  /** What a safetensors file says beside its tensors. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 const BUNDLE_FILE = /\.(?:index|meta|data-\d{5}-of-\d{5})$/;
@@ -60,23 +62,23 @@ export async function readWeights(path: string): Promise<ForeignWeights> {
   if (prefix !== path || (!existsSync(path) && existsSync(`${prefix}.index`))) return readBundle(prefix);
   const bytes = await readFileBytes(path);
   const common = { path, sha256: createHash("sha256").update(bytes).digest("hex") };
-  if (isNpz(bytes)) return { ...common, format: "npz", tensors: readNpz(bytes, path) };
-  if (bytes[0] === 0x50 || (bytes[0] === 0x80 && bytes[1] === 2)) {
-    const tensors = pickDictionary(parseTorch(bytes, path), path);
-    return { ...common, format: "PyTorch", tensors };
-  }
-  // Behind its length the header of safetensors is a JSON object.
-  if (bytes[8] !== 0x7b) {
+  if (!isSafetensors(bytes)) {
+    if (isNpz(bytes)) return { ...common, format: "npz", tensors: readNpz(bytes, path) };
+    if (bytes[0] === 0x50 || (bytes[0] === 0x80 && bytes[1] === 2)) {
+      const tensors = pickDictionary(parseTorch(bytes, path), path);
+      return { ...common, format: "PyTorch", tensors };
+    }
     throw new FileFormatError(
       path,
       "weights",
       "is no file of weights that is known; give PyTorch's .pth, safetensors, .npz or a TensorFlow checkpoint",
     );
   }
-  const { tensors } = parseSafetensors(bytes, path);
+  const { tensors, metadata } = parseSafetensors(bytes, path);
   return {
     ...common,
     format: "safetensors",
+    metadata,
     tensors: mapTensors(tensors, ({ dtype, shape, data }) => ({
       shape,
       read: async () => toFloat(data, dtype),
@@ -98,6 +100,14 @@ function toFloat(data: NumericArray, dtype: string): Float32Array | Float64Array
   const result = new Float32Array(data.length);
   for (let i = 0; i < data.length; i++) result[i] = widen(Number(data[i]!));
   return result;
+}
+
+/**
+ * Behind its length, eight bytes of which the last are 0, the header is a JSON object. The first byte tells nothing: a
+ * length may begin like a zip archive.
+ */
+function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes[6] === 0 && bytes[7] === 0 && bytes[8] === 0x7b;
 }
 
 /** A zip archive whose first file is a `.npy`. */

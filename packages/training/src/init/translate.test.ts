@@ -241,6 +241,17 @@ describe("readWeights", () => {
     expect(weights.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("tells safetensors whatever the length of the header, whose first byte may be a zip archive's", async () => {
+    const path = join(folder, "lengths.safetensors");
+    const first = new Set<number>();
+    for (let length = 0; length < 256; length += 8) {
+      const bytes = encodeSafetensors([], [["note", "x".repeat(length)]]);
+      first.add(bytes[0]!);
+      await writeFile(path, bytes);
+      expect((await readWeights(path)).format).toBe("safetensors");
+    }
+    expect(first.has(0x50) && first.has(0x80)).toBe(true);
+  });
   it("says which files it knows", async () => {
     const path = join(folder, "notes.txt");
     await writeFile(path, "no weights at all");
