@@ -73,6 +73,13 @@ describeCommand("train and export", ({ run, runBuilt, start, path, files }) => {
       expect(JSON.parse(trained.stdout)).toMatchObject({ runDir: "run", epochs: 1 });
       const exported = await runBuilt("export", "run", "--out", "own.onnx", "--json");
       expect(JSON.parse(exported.stdout)).toMatchObject({ path: "own.onnx", metadata: { window: 22 } });
+      const weights = await run("export", "run", "--half", "--out", "own.safetensors");
+      expect(weights.stdout).toContain("--set init.from=own.safetensors --set net.network=");
+      const again = await run("export", "own.safetensors", "--out", "twice.safetensors");
+      expect([again.status, again.stderr]).toEqual([
+        2,
+        expect.stringContaining("is a file of weights already"),
+      ]);
       const missing = await run("export", "run", "--out", "no.onnx", "--checkpoint", "7");
       expect([missing.status, missing.stderr]).toEqual([
         1,

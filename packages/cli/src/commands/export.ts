@@ -55,6 +55,11 @@ function isWeights(source: string): boolean {
   return !statSync(source).isDirectory();
 }
 
+/** Weights to train on from are asked for by the name of the file. */
+function isWeightsOut(out: string): boolean {
+  return out.endsWith(".safetensors");
+}
+
 /** The model of a run or of published weights, in floats. */
 async function exportFloats(
   source: string,
@@ -64,6 +69,12 @@ async function exportFloats(
 ): Promise<ModelMetadata> {
   const training = await import("@renograde/training");
   if (isWeights(source)) {
+    if (isWeightsOut(out)) {
+      const { UsageError } = await import("@renograde/core");
+      throw new UsageError(
+        `${source} is a file of weights already; export it as .onnx, or give init.from its path`,
+      );
+    }
     const config = await training.readConfig(options.config, options.set);
     return await training.exportWeights(source, out, config, { weights });
   }
@@ -73,7 +84,8 @@ async function exportFloats(
       `--config and --set go with files of weights; the run ${source} has its own configuration`,
     );
   }
-  return await training.exportRun(source, out, { checkpoint: options.checkpoint, weights });
+  const write = isWeightsOut(out) ? training.exportRunWeights : training.exportRun;
+  return await write(source, out, { checkpoint: options.checkpoint, weights });
 }
 
 async function exportSource(context: Context, source: string, options: ExportOptions): Promise<Exported> {
@@ -89,6 +101,8 @@ async function exportSource(context: Context, source: string, options: ExportOpt
     return { metadata: await exportFloats(source, options.out, weights, options) };
   }
   if (options.half === true) throw new UsageError("choose one of --half and --int8");
+  if (isWeightsOut(options.out))
+    throw new UsageError("--int8 makes a model to grade with; give --out an .onnx file");
   if (options.calibrate.length === 0) {
     throw new UsageError("--int8 needs --calibrate DIR: images like those the model will grade");
   }
@@ -111,7 +125,9 @@ async function exportModel(context: Context, source: string, options: ExportOpti
       `${options.out}: ${metadata.name}, ${metadata.network}, width ${metadata.width}, ${metadata.precision}, ${(size / 1e6).toFixed(1)} MB`,
       ...(note === undefined ? [] : [note]),
       `classes ${metadata.classes.classes.map((c) => c.name).join(", ")}; ${metadata.mpp} µm/px; licence ${metadata.licence}`,
-      `next: renograde grade IMAGE --model ${options.out} --out results`,
+      isWeightsOut(options.out)
+        ? `next: renograde train --data DATASET --run RUN --set init.from=${options.out} --set net.network=${metadata.network} --set net.width=${metadata.width}`
+        : `next: renograde grade IMAGE --model ${options.out} --out results`,
     ].join("\n"),
   );
 }
@@ -127,7 +143,10 @@ export function registerExport(program: Command, run: Run): void {
       "<source>",
       "run folder that renograde train wrote, or a file of weights; with --int8 also a model file",
     )
-    .requiredOption("-o, --out <file>", "the ONNX file to write")
+    .requiredOption(
+      "-o, --out <file>",
+      "the ONNX file to write; with the ending .safetensors the weights of a run, to train on from (init.from)",
+    )
     .addOption(
       new Option("--checkpoint <which>", "which weights of the run: best, last, or a kept epoch's number")
         .argParser((text) =>
@@ -157,7 +176,7 @@ export function registerExport(program: Command, run: Run): void {
     .option("--json [file]", "print the metadata as one JSON document, or write it to a file")
     .addHelpText(
       "after",
-      "\nExamples:\n  renograde export runs/first --out first.onnx\n  renograde export first.onnx --int8 --calibrate images/ --out first-int8.onnx\n  renograde export model-40800.index --set preset=reference --set model.licence=CC-BY-4.0 --out published.onnx",
+      "\nExamples:\n  renograde export runs/first --out first.onnx\n  renograde export runs/first --half --out first.safetensors\n  renograde export first.onnx --int8 --calibrate images/ --out first-int8.onnx\n  renograde export model-40800.index --set preset=reference --set model.licence=CC-BY-4.0 --out published.onnx",
     )
     .action(async (source: string, options: ExportOptions) => {
       await run((context) => exportModel(context, source, options));

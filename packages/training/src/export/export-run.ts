@@ -1,5 +1,6 @@
 /**
- * From a run to a model file: the weights of a checkpoint as ONNX with everything grading needs to know.
+ * From a run to a file: the weights of a checkpoint as ONNX with everything grading needs to know, or as they are, to
+ * train on from.
  *
  * @module
  */
@@ -7,9 +8,17 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { DataError, FileAccessError, isRenogradeError } from "@renograde/core";
 import type { ModelMetadata } from "@renograde/formats";
-import { checkState, declareParameters, describeModel, exportOnnx } from "@renograde/nn";
+import {
+  checkState,
+  declareParameters,
+  describeModel,
+  exportOnnx,
+  type Network,
+  type StateDict,
+} from "@renograde/nn";
 import { writeFileAtomic } from "@renograde/slides/node";
 import type { TrainConfig } from "../config/schema.js";
+import { writeWeightsFile } from "../init/weights-file.js";
 import { firstNotFinite, type RunState, readCheckpoint } from "../loop/checkpoint.js";
 import { networkOf, postOptionsOf } from "../loop/engine.js";
 import { type RunInfo, readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
@@ -68,6 +77,58 @@ async function checkPresence(runDir: string, path: string, which: "best" | "last
   throw new FileAccessError(runDir, `the run has no checkpoint "${which}"; ${remedy}`);
 }
 
+/** A run, ready to be written as a file. */
+interface ExportableRun {
+  readonly config: TrainConfig;
+  readonly network: Network;
+  readonly state: StateDict;
+  readonly metadata: ModelMetadata;
+}
+
+/** @throws FileAccessError, FileFormatError, DataError when the run is incomplete or damaged */
+async function openExport(runDir: string, which: "best" | "last" | number): Promise<ExportableRun> {
+  const config = await readRunConfig(runDir).catch((cause: unknown) => {
+    if (!isRenogradeError(cause, "FileAccessError")) throw cause;
+    throw new FileAccessError(runDir, "is no folder that renograde train wrote (it has no config.yaml)", {
+      cause,
+    });
+  });
+  const info = await readRunInfo(runDir);
+  const path = checkpointPath(runDir, which);
+  await checkPresence(runDir, path, which);
+  const { run, network: state } = await readCheckpoint(path);
+  const network = networkOf(config, info.classes);
+  checkState(
+    declareParameters(network),
+    state,
+    `${path}.safetensors: is a checkpoint of another network than ${runPaths(runDir).config} names`,
+  );
+  const broken = firstNotFinite(state);
+  if (broken !== null) {
+    throw new DataError(
+      `${path}.safetensors: ${broken} holds values that are not finite; choose another checkpoint with --checkpoint, or train anew`,
+    );
+  }
+  const { geometry: usual } = network;
+  const output = config.data.crop - usual.rim;
+  const metadata: ModelMetadata = {
+    ...describeModel(network, state, {
+      name: config.model.name ?? network.name,
+      mpp: config.data.mpp,
+      post: postOptionsOf(config, network),
+      training: trainingFacts(config, info, run),
+      licence: config.model.licence,
+      intendedUse: "Research use only; not for diagnostic use.",
+      renogradeVersion: packageVersion(),
+    }),
+    window: config.data.crop,
+    output,
+    kept: Math.max(8, output - (usual.output - usual.kept)),
+    ...stainNormOf(config.data),
+  };
+  return { config, network, state, metadata };
+}
+
 /**
  * Writes the model of a run.
  *
@@ -84,49 +145,26 @@ export async function exportRun(
   out: string,
   options: ExportRunOptions = {},
 ): Promise<ModelMetadata> {
-  const which = options.checkpoint ?? "best";
-  const config = await readRunConfig(runDir).catch((cause: unknown) => {
-    if (!isRenogradeError(cause, "FileAccessError")) throw cause;
-    throw new FileAccessError(runDir, "is no folder that renograde train wrote (it has no config.yaml)", {
-      cause,
-    });
-  });
-  const info = await readRunInfo(runDir);
-  const path = checkpointPath(runDir, which);
-  await checkPresence(runDir, path, which);
-  const checkpoint = await readCheckpoint(path);
-  const network = networkOf(config, info.classes);
-  checkState(
-    declareParameters(network),
-    checkpoint.network,
-    `${path}.safetensors: is a checkpoint of another network than ${runPaths(runDir).config} names`,
-  );
-  const { geometry: usual } = network;
-  const output = config.data.crop - usual.rim;
-  const metadata: ModelMetadata = {
-    ...describeModel(network, checkpoint.network, {
-      name: config.model.name ?? network.name,
-      mpp: config.data.mpp,
-      post: postOptionsOf(config, network),
-      training: trainingFacts(config, info, checkpoint.run),
-      licence: config.model.licence,
-      intendedUse: "Research use only; not for diagnostic use.",
-      renogradeVersion: packageVersion(),
-    }),
-    window: config.data.crop,
-    output,
-    kept: Math.max(8, output - (usual.output - usual.kept)),
-    ...stainNormOf(config.data),
-  };
-  const broken = firstNotFinite(checkpoint.network);
-  if (broken !== null) {
-    throw new DataError(
-      `${path}.safetensors: ${broken} holds values that are not finite; choose another checkpoint with --checkpoint, or train anew`,
-    );
-  }
-  await writeFileAtomic(
-    out,
-    exportOnnx(network, { weights: options.weights ?? "float32" }, checkpoint.network, metadata),
-  );
+  const { network, state, metadata } = await openExport(runDir, options.checkpoint ?? "best");
+  await writeFileAtomic(out, exportOnnx(network, { weights: options.weights ?? "float32" }, state, metadata));
+  return metadata;
+}
+
+/**
+ * Writes the weights of a run for others to train on from (`init.from`); see weights-file.ts.
+ *
+ * @param out - the safetensors file to write
+ * @returns what {@link exportRun} would write into a model
+ * @throws as {@link exportRun}
+ */
+export async function exportRunWeights(
+  runDir: string,
+  out: string,
+  options: ExportRunOptions = {},
+): Promise<ModelMetadata> {
+  const { config, state, metadata } = await openExport(runDir, options.checkpoint ?? "best");
+  const { name, licence, classes, mpp } = metadata;
+  const origin = { name, licence, classes, mpp, net: config.net };
+  await writeWeightsFile(out, state, origin, options.weights === "float16");
   return metadata;
 }

@@ -11,6 +11,7 @@ import { isTorchAvailable } from "@renograde/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatConfig, parseConfig, readConfig } from "../config/load-config.js";
 import type { TrainConfig } from "../config/schema.js";
+import { exportRunWeights } from "../export/export-run.js";
 import { readCheckpoint } from "../loop/checkpoint.js";
 import { networkOf } from "../loop/engine.js";
 import { readRunInfo, runPaths } from "../loop/run-folder.js";
@@ -325,5 +326,51 @@ describe.skipIf(!isTorchAvailable())("a run that starts from weights (needs libt
       `net.resRelu was block in ${first} and is group now`,
     ]);
     expect(await readFile(runPaths(first).config, "utf8")).toBe(formatConfig(configOf(...small)));
+  });
+
+  it("starts from exported weights as from the run, and knows what they belong to", async () => {
+    const dataDir = join(folder, "data");
+    await makeDataset(dataDir, null);
+    const first = join(folder, "exported");
+    await train({ config: configOf(...small, "model.licence=MIT"), dataDir, runDir: first });
+    const { classes } = await readRunInfo(first);
+    const [full, half] = [join(folder, "full.safetensors"), join(folder, "half.safetensors")];
+    await exportRunWeights(first, full, { checkpoint: "last" });
+    await exportRunWeights(first, half, { checkpoint: "last", weights: "float16" });
+    expect(readFileSync(half).length).toBeLessThan(0.65 * readFileSync(full).length);
+
+    const from = (path: string, ...set: string[]) => configOf(...small, ...set, `init.from=${path}`);
+    const { network } = await readCheckpoint(runPaths(first).last);
+    const exact = (await initialWeights(from(full), classes))!;
+    expect(exact.notes).toEqual([
+      `${full}: its licence, MIT, holds for models made from it; say so in model.licence`,
+    ]);
+    for (const [name, tensor] of network) expect(exact.state.get(name), name).toEqual(tensor);
+    for (const [name, { shape, data }] of (await initialWeights(from(half), classes))!.state) {
+      const whole = network.get(name)!.data;
+      const error = data.map((value, i) => Math.abs(value - whole[i]!) - Math.abs(whole[i]!) / 2048);
+      // Half precision below its normal numbers has steps of 2^-24.
+      expect(Math.max(...error), name).toBeLessThanOrEqual(shape.length > 1 ? 2 ** -25 : 0);
+    }
+    expect((await initialWeights(from(half), TWO_CLASSES))!.record.fresh).toEqual([
+      "hrfe1.out.weight",
+      "hrfe1.out.bias",
+    ]);
+    expect((await initialWeights(from(full, "data.mpp=0.5"), classes))!.notes).toContain(
+      `${full} was trained at 0.25 µm/px, and data.mpp is 0.5 now`,
+    );
+    await expect(initialWeights(from(half, "net.width=0.25"), classes)).rejects.toThrow(
+      /; and \d+ more; net\.width was 0\.01 in .*half\.safetensors and is 0\.25 now$/,
+    );
+  });
+
+  it("says so when what a file of weights says of itself is damaged", async () => {
+    const path = join(folder, "damaged.safetensors");
+    for (const text of ["{", '{"format": 1, "name": "a"}']) {
+      await writeFile(path, encodeSafetensors([], [["renograde.weights", text]]));
+      await expect(initialWeights(configOf(...small, `init.from=${path}`), RCC_CLASSES)).rejects.toThrow(
+        `${path}: its metadata "renograde.weights" are damaged; export it again`,
+      );
+    }
   });
 });

@@ -191,6 +191,7 @@ async function earlierRun(
     classes,
     networkOf: (scheme) => networkOf(config, scheme),
     net: config.net,
+    mpp: config.data.mpp,
   });
   const record = describe("init.from", recordOf(weights), state, {
     family: OWN.title,

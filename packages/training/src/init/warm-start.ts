@@ -10,6 +10,7 @@ import { declareParameters, type Network, type ParameterSpec, type StateTensor }
 import { hasCheckpoint } from "../loop/checkpoint.js";
 import { readRunConfig, readRunInfo, runPaths } from "../loop/run-folder.js";
 import { type ForeignWeights, readWeights } from "./read-weights.js";
+import { readWeightsOrigin, type WeightsOrigin } from "./weights-file.js";
 
 /** What an earlier run gave. */
 export interface WarmStart {
@@ -81,25 +82,37 @@ export async function warmStart(
     readonly networkOf: (classes: ClassScheme) => Network;
     /** Options of the new network, to be compared with those of the run. */
     readonly net: Readonly<Record<string, unknown>>;
+    /** Pixel size of the new network's images, µm. */
+    readonly mpp: number;
   },
 ): Promise<WarmStart> {
   const { file, run } = locate(from);
   const weights = await readWeights(file);
+  const origin = run === null ? readWeightsOrigin(file, weights.metadata) : await originOf(run);
   const notes: string[] = [];
-  const before = run === null ? null : (await readRunInfo(run)).classes;
   const heads = classDependent(options.networkOf, options.classes);
-  const sameClasses = before !== null && meaning(before) === meaning(options.classes);
-  if (before === null) {
+  const sameClasses = origin !== null && meaning(origin.classes) === meaning(options.classes);
+  const differences = origin === null ? [] : networkDifferences(origin, from, options.net);
+  if (origin === null) {
     notes.push(`${file}: says nothing of its classes; heads of equal size are taken as they are`);
+  } else {
+    notes.push(...differences);
+    if (origin.mpp !== options.mpp) {
+      notes.push(`${from} was trained at ${origin.mpp} µm/px, and data.mpp is ${options.mpp} now`);
+    }
+    if (run === null) {
+      notes.push(
+        `${file}: its licence, ${origin.licence}, holds for models made from it; say so in model.licence`,
+      );
+    }
   }
-  if (run !== null) notes.push(...(await networkDifferences(run, options.net)));
   const state = new Map<string, StateTensor>();
   const fresh: string[] = [];
   const problems: string[] = [];
   for (const { name, shape } of options.specs) {
     const tensor = weights.tensors.get(name);
     const fits = tensor !== undefined && tensor.shape.join() === shape.join();
-    if (heads.has(name) && !(fits && (sameClasses || before === null))) fresh.push(name);
+    if (heads.has(name) && !(fits && (sameClasses || origin === null))) fresh.push(name);
     else if (fits) state.set(name, { shape, data: await tensor.read() });
     else if (tensor === undefined) problems.push(`"${name}" is missing`);
     else problems.push(`"${name}" should be [${shape.join(", ")}] but is [${tensor.shape.join(", ")}]`);
@@ -109,18 +122,30 @@ export async function warmStart(
     if (!known.has(name) && !name.startsWith("adam.")) problems.push(`"${name}" has no place in the network`);
   }
   if (problems.length > 0) {
+    const [shown, remedy] =
+      differences.length > 0 ? [1, listSome(differences, 8, "; ")] : [4, "give net.* the values of that run"];
     throw new DataError(
-      `${file}: only class-dependent heads may differ from the new network, but ${listSome(problems, 4, "; ")}; give net.* the values of that run`,
+      `${file}: only class-dependent heads may differ from the new network, but ${listSome(problems, shown, "; ")}; ${remedy}`,
     );
   }
   if (fresh.length > 0) notes.push(`starting afresh because the classes differ: ${fresh.join(", ")}`);
   return { weights, state, fresh, notes };
 }
 
+/** What the weights of a run belong to. */
+async function originOf(run: string): Promise<WeightsOrigin> {
+  const { net, data, model } = await readRunConfig(run);
+  const { classes } = await readRunInfo(run);
+  return { name: model.name ?? net.network, licence: model.licence, classes, mpp: data.mpp, net };
+}
+
 /** Options of the network that change what equal weights compute. */
-async function networkDifferences(run: string, net: Readonly<Record<string, unknown>>): Promise<string[]> {
-  const before: Readonly<Record<string, unknown>> = (await readRunConfig(run)).net;
+function networkDifferences(
+  { net: before }: WeightsOrigin,
+  from: string,
+  net: Readonly<Record<string, unknown>>,
+): string[] {
   return Object.keys(net)
     .filter((key) => JSON.stringify(net[key]) !== JSON.stringify(before[key]))
-    .map((key) => `net.${key} was ${String(before[key])} in ${run} and is ${String(net[key])} now`);
+    .map((key) => `net.${key} was ${String(before[key])} in ${from} and is ${String(net[key])} now`);
 }

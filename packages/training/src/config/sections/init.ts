@@ -24,7 +24,9 @@ export const init = z
       .string()
       .nullable()
       .default(null)
-      .describe("run folder or checkpoint to start from; heads start afresh where the classes differ"),
+      .describe(
+        "run folder, checkpoint or exported .safetensors to start from; heads start afresh where the classes differ",
+      ),
     foldImagenetNorm: z
       .boolean()
       .default(true)
