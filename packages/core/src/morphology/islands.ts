@@ -17,7 +17,7 @@ export interface SceneSource {
   readonly height: number;
   /** Adds the longest runs of pixels that are in the mask or have a distance above 0, in raster order. */
   readonly listRuns: (runs: RunList) => void;
-  /** Writes the pixels `from` … `to − 1` of the image to position `p` and on; returns the new number of mask pixels. */
+  /** Writes the pixels `from` … `to − 1` of the image to position `p` and on, and lists those of the mask. */
   readonly copyRun: (from: number, to: number, p: number, scene: FloodScene) => void;
 }
 
