@@ -215,6 +215,10 @@ Research use only. Not for diagnostic use.
     expect(again.status).toBe(0);
     const nuclei = async (file: string) => parseHoverNetJson(await readFile(path(file))).nuclei;
     expect(await nuclei("again/a.json")).toEqual(await nuclei("out/a.json"));
+    // The model says the pixel size, and constants that --set changes.
+    const own = await run("postprocess", "out", "--out", "own", "--model", "tiny.onnx", "--formats", "json");
+    expect([own.status, own.stderr]).toEqual([0, expect.not.stringContaining("no pixel size")]);
+    expect(await nuclei("own/a.json")).toEqual(await nuclei("out/a.json"));
     const evaluated = await runBuilt(
       "evaluate",
       "--truth",
@@ -249,6 +253,9 @@ Research use only. Not for diagnostic use.
       "error: maps/nan.npy: channel 0 holds NaN at pixel (0, 0); maps must lie between 0 and 1",
       "error: maps/text.npy: not a .npy file (it does not begin with \\x93NUMPY)",
     ]);
+    expect(result.stderr).toContain(
+      "maps of a model with other classes or outputs need that model: pass --model",
+    );
     expect(await files("maps-out")).toEqual(["good.csv"]);
   });
 

@@ -7,6 +7,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "@renograde/core";
+import type { ModelMetadata } from "@renograde/formats";
 
 /** A shipped model file. */
 export interface ShippedModel {
@@ -62,4 +63,17 @@ export async function resolveModel(model: string | undefined): Promise<string> {
   throw new UsageError(
     `--model ${name}: no shipped model has this name and it is no .onnx file; pass --model FILE.onnx${names === "" ? " (no model is shipped)" : ` or one of ${names}`}`,
   );
+}
+
+/**
+ * What a model says of itself, without loading the network.
+ *
+ * @param model - as for {@link resolveModel}
+ * @throws FileAccessError, FileFormatError, ModelError when there is none or it says nothing
+ */
+export async function readModelMetadata(model: string): Promise<ModelMetadata> {
+  const { parseModelMetadata, readOnnxMetadata } = await import("@renograde/formats");
+  const { readFileBytes } = await import("@renograde/slides/node");
+  const path = await resolveModel(model);
+  return parseModelMetadata(readOnnxMetadata(await readFileBytes(path), path), path);
 }

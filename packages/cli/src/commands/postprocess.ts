@@ -15,6 +15,7 @@ import {
   pathOf,
   positiveNumber,
 } from "../context.js";
+import { readModelMetadata } from "../models.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
@@ -24,6 +25,7 @@ const FORMATS = ["json", "geojson", "csv", "mat", "labels"] as const satisfies r
 
 interface PostprocessOptions {
   readonly out: string;
+  readonly model?: string;
   readonly mpp?: number;
   readonly formats?: (typeof FORMATS)[number][];
   readonly set: string[];
@@ -33,10 +35,12 @@ interface PostprocessOptions {
 async function postprocess(context: Context, inputs: string[], options: PostprocessOptions): Promise<void> {
   const { postprocessInputs } = await import("@renograde/grading/node");
   const { post } = postAndInferOptions(options.set, ["post"]);
+  const model = options.model === undefined ? undefined : await readModelMetadata(options.model);
   const stage = context.progress.stage("post-processing", "maps");
   const summary = await postprocessInputs({
     inputs,
     outDir: options.out,
+    ...(model === undefined ? {} : { model }),
     ...(options.mpp === undefined ? {} : { mpp: options.mpp }),
     ...(options.formats === undefined ? {} : { formats: options.formats }),
     ...(post === undefined ? {} : { post }),
@@ -45,16 +49,23 @@ async function postprocess(context: Context, inputs: string[], options: Postproc
     onProgress: (done, total) => stage.update(done, total),
   });
   stage.end(counted(summary.images.length, "map"));
-  await printSummary(context, summary, RCC_CLASSES, options);
+  await printSummary(context, summary, model?.classes ?? RCC_CLASSES, options);
+  if (model === undefined && summary.failures.length > 0) {
+    context.progress.info("maps of a model with other classes or outputs need that model: pass --model");
+  }
 }
 
 /** Registers `renograde postprocess`. */
 export function registerPostprocess(program: Command, run: Run): void {
   program
     .command("postprocess")
-    .description("find and type the nuclei of kept maps (.npy, [H, W, 7] float32) without the network")
+    .description("find and type the nuclei of maps that grade --maps kept (.npy), without the network")
     .argument("<maps...>", ".npy files and folders of them", collectPaths)
     .requiredOption("-o, --out <dir>", "prediction folder", pathOf("--out"))
+    .option(
+      "-m, --model <model>",
+      "the model that made the maps, ONNX file or name of a shipped one: its classes, constants and pixel size hold (default: kidney grades, the paper's constants)",
+    )
     .option("--mpp <number>", "micrometres per pixel of the maps", positiveNumber("--mpp"))
     .option(
       "-f, --formats <list>",
@@ -65,7 +76,7 @@ export function registerPostprocess(program: Command, run: Run): void {
     .option("--json [file]", "print the summary as one JSON document, or write it to a file")
     .addHelpText(
       "after",
-      "\nExample: renograde postprocess results/tile.maps.npy --out again --set post.h=100",
+      "\nExample: renograde postprocess results/tile.maps.npy --model model.onnx --out again --set post.h=100",
     )
     .action(async (inputs: string[], options: PostprocessOptions) => {
       await run((context) => postprocess(context, inputs, options));

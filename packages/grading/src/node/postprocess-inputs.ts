@@ -12,6 +12,7 @@ import {
   throwIfAborted,
   UsageError,
 } from "@renograde/core";
+import type { ModelMetadata } from "@renograde/formats";
 import { listInputs, readFileBytes } from "@renograde/slides/node";
 import { parseMapsNpy } from "../exports/maps-npy.js";
 import { gradeMaps } from "../grade-image.js";
@@ -30,18 +31,27 @@ export interface PostprocessInputsOptions {
   /** `.npy` files and folders of them, `[H, W, K + 2]` float32; with `post.method` hover-net `[H, W, K + 3]`. */
   readonly inputs: readonly string[];
   readonly outDir: string;
-  /** Micrometres per pixel of the maps; without it 0.25 is assumed and said so. */
+  /** The model that made the maps; what it says of classes, constants and pixel size is the default of the others. */
+  readonly model?: Pick<ModelMetadata, "name" | "classes" | "post" | "mpp">;
+  /** Micrometres per pixel of the maps; without it and without a model 0.25 is assumed and said so. */
   readonly mpp?: number;
   /** Default {@link DEFAULT_MAPS_FORMATS}; `overlay` is not possible without the image. */
   readonly formats?: readonly ImageFormat[];
-  /** Changes to {@link DEFAULT_POST_OPTIONS}. */
+  /** Changes to the model's constants, without one to {@link DEFAULT_POST_OPTIONS}. */
   readonly post?: Partial<PostOptions>;
-  /** Default {@link RCC_CLASSES}. */
+  /** Default: the model's, without one {@link RCC_CLASSES}. */
   readonly classes?: ClassScheme;
   readonly signal?: AbortSignal;
   /** Called after every file with files done and in all. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly onWarning?: (sentence: string) => void;
+}
+
+/** Kept maps have the pixels of their model, whatever the image had. */
+function pixelSizeOf({ mpp, model }: Pick<PostprocessInputsOptions, "mpp" | "model">): GradedPixelSize {
+  if (mpp !== undefined) return { mpp, source: "--mpp option", assumed: false };
+  if (model !== undefined) return { mpp: model.mpp, source: `model ${model.name}`, assumed: false };
+  return { mpp: DEFAULT_MPP, source: `assumed: ${DEFAULT_MPP} µm per pixel, none given`, assumed: true };
 }
 
 /**
@@ -65,17 +75,15 @@ export async function postprocessInputs(options: PostprocessInputsOptions): Prom
   const twice = files.find((file, i) => files.findIndex((other) => other.stem === file.stem) < i);
   if (twice)
     throw new UsageError(`${twice.path}: another input would also write "${twice.stem}"; rename one`);
-  const classes = options.classes ?? RCC_CLASSES;
-  const pixelSize: GradedPixelSize =
-    options.mpp === undefined
-      ? { mpp: DEFAULT_MPP, source: `assumed: ${DEFAULT_MPP} µm per pixel, none given`, assumed: true }
-      : { mpp: options.mpp, source: "--mpp option", assumed: false };
+  const { model } = options;
+  const classes = options.classes ?? model?.classes ?? RCC_CLASSES;
+  const pixelSize = pixelSizeOf(options);
   if (pixelSize.assumed) {
     options.onWarning?.(
       `no pixel size given; the maps are taken at ${DEFAULT_MPP} µm per pixel; pass --mpp if that is wrong`,
     );
   }
-  const post = { ...DEFAULT_POST_OPTIONS, ...options.post };
+  const post = { ...(model?.post ?? DEFAULT_POST_OPTIONS), ...options.post };
   const choice = { formats, maps: false };
   const images: GradedFile[] = [];
   const failures: GradeSummary["failures"][number][] = [];
