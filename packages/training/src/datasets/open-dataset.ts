@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { DataError, type LabelMap, RCC_CLASSES } from "@renograde/core";
 import { readFileBytes, readImage, readLabelPng } from "@renograde/slides/node";
 import { checkLabels, type NumericMap } from "./check-labels.js";
@@ -34,8 +34,7 @@ async function readText(path: string): Promise<string> {
 
 async function findMapping(root: string, options: OpenDatasetOptions): Promise<ClassMapping | null> {
   const { classMap } = options;
-  // Whole, so that a message says where a relative path was looked for.
-  if (typeof classMap === "string") return parseClassMapping(await readText(resolve(classMap)), classMap);
+  if (typeof classMap === "string") return parseClassMapping(await readText(classMap), classMap);
   const path = join(root, "classes.json");
   return existsSync(path) ? parseClassMapping(await readText(path), path) : null;
 }
