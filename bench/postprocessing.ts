@@ -162,7 +162,8 @@ From the float32 maps of one image in memory to typed, measured and outlined nuc
 centroid, axes, eccentricity, perimeter, solidity), outlines (pixel-edge polygons and OpenCV-like contours). Seeded
 ellipses with noise, after warm-up. The label maps agree with scikit-image's in every pixel, checked in the run. SciPy and scikit-image draw one
 contour per nucleus (find_contours) and no polygons. The default ties
-need one heap for the whole image until the last tie that can matter is decided; its depth grows with the logarithm of the image. With "component" each nucleus is by itself. All else is done island by island (8-connected groups of pixels that can hold nuclei); what still grows there is
+need one heap for the whole image where the order of equal values decides a label, until the last of those is decided; its depth
+grows with the logarithm of the image. With "component" each nucleus is by itself. All else is done island by island (8-connected groups of pixels that can hold nuclei); what still grows there is
 reading the maps and writing the labels, which the cache holds for a small image. Times are processor time of the whole process. Ratio: time over Renograde's median of the stage.
 
 Machine: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical processors, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}, ${versions}; other work on the machine.

@@ -45,6 +45,14 @@ export function dropEnclosed(
   return end;
 }
 
+/** Takes back that the marker pixels of a component are contested. */
+export function uncontest({ roles }: FloodField, sources: Int32Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    const p = sources[i]!;
+    if (roles[p] === Role.contested) roles[p] = Role.active;
+  }
+}
+
 /** Assigns roles; remembers the labels seen per value. Bytes only. */
 export class RoleTable {
   readonly #labels = new Int32Array(256);
@@ -95,6 +103,9 @@ export class RoleTable {
   }
 }
 
+/** Components with markers of more labels are not examined by {@link FloodLists.isSettled}. */
+const MAX_LABELS = 8;
+
 /**
  * First-in-first-out lists of pixels, one per value, which give the order by value and age without a heap. Bytes only.
  */
@@ -104,10 +115,20 @@ export class FloodLists {
   readonly #reached: Int32Array;
   readonly #heads = new Int32Array(256);
   readonly #tails = new Int32Array(256);
+  /** Pixels in the lists; no list of a value below the level has any. */
+  #waiting = 0;
+  #level = 255;
 
-  /** @param next - scratch, one entry per framed pixel */
-  constructor(next: Int32Array, components: number) {
+  /** Pixels that the flood under way has reached. */
+  readonly #claimed: Int32Array;
+
+  /**
+   * @param next - scratch, one entry per framed pixel
+   * @param claimed - scratch, one entry per pixel of the mask
+   */
+  constructor(next: Int32Array, claimed: Int32Array, components: number) {
     this.#next = next;
+    this.#claimed = claimed;
     this.#reached = new Int32Array(components + 1);
   }
 
@@ -123,51 +144,105 @@ export class FloodLists {
   }
 
   /** Floods what is left of component `c`, whose marker pixels are listed, in any order. */
-  finish(
-    { relief, labels, stride, roles, rising }: FloodField,
-    sources: Int32Array,
-    from: number,
-    to: number,
-    c: number,
-  ): void {
+  finish(field: FloodField, sources: Int32Array, from: number, to: number, c: number): void {
+    const { relief, roles } = field;
     const next = this.#next;
-    const heads = this.#heads;
-    let waiting = 0;
-    let level = 255;
-    const append = (p: number): void => {
-      const value = relief[p]!;
-      next[p] = 0;
-      if (heads[value] === 0) heads[value] = p;
-      else next[this.#tails[value]!] = p;
-      this.#tails[value] = p;
-      if (value < level) level = value;
-      waiting++;
-    };
     // Marker pixels have age 0: they come first.
-    for (let i = from; i < to; i++) if (roles[sources[i]!] !== Role.idle) append(sources[i]!);
+    for (let i = from; i < to; i++) if (roles[sources[i]!] !== Role.idle) this.#append(relief, sources[i]!);
     for (let p = this.#reached[c]!; p !== 0; ) {
       const following = next[p]!;
-      append(p);
+      this.#append(relief, p);
       p = following;
     }
     this.#reached[c] = 0;
-    while (waiting > 0) {
+    this.#run(field);
+  }
+
+  /**
+   * Whether a component, whose marker pixels are listed, is labelled the same in whatever order tied marker pixels leave.
+   *
+   * Of two tied pixels that leave one after the other, let the one of label a go first: a loses no pixel by that, because
+   * what both reach is the same set, labelled by the first, and enters the queues with a's part before the other's, so
+   * the argument repeats. So of all orders a gets most pixels, and every pixel it gets in any, when its pixels leave
+   * first, and fewest when they leave last. Where both numbers agree, a's pixels are the same in every order.
+   *
+   * @returns false also where it would take too long to tell
+   */
+  isSettled(field: FloodField, sources: Int32Array, from: number, to: number): boolean {
+    const labels = new Set<number>();
+    for (let i = from; i < to; i++) labels.add(field.labels[sources[i]!]!);
+    if (labels.size > MAX_LABELS || field.rising) return false;
+    // What all others keep, the last one keeps as well.
+    return [...labels]
+      .slice(1)
+      .every(
+        (label) =>
+          this.#pixelsOf(label, true, field, sources, from, to) ===
+          this.#pixelsOf(label, false, field, sources, from, to),
+      );
+  }
+
+  /** Pixels that `label` gets when it goes first, or last, among ties; nothing stays flooded. */
+  #pixelsOf(
+    label: number,
+    first: boolean,
+    field: FloodField,
+    sources: Int32Array,
+    from: number,
+    to: number,
+  ): number {
+    const { relief, labels, roles } = field;
+    for (const own of [first, !first]) {
+      for (let i = from; i < to; i++) {
+        const p = sources[i]!;
+        if (roles[p] !== Role.idle && (labels[p] === label) === own) this.#append(relief, p);
+      }
+    }
+    const claimed = this.#run(field);
+    let n = 0;
+    for (let i = 0; i < claimed; i++) {
+      const p = this.#claimed[i]!;
+      if (labels[p] === label) n++;
+      labels[p] = 0;
+    }
+    return n;
+  }
+
+  /** Puts a pixel at the end of its value's list. */
+  #append(relief: FloodField["relief"], p: number): void {
+    const value = relief[p]!;
+    this.#next[p] = 0;
+    if (this.#heads[value] === 0) this.#heads[value] = p;
+    else this.#next[this.#tails[value]!] = p;
+    this.#tails[value] = p;
+    if (value < this.#level) this.#level = value;
+    this.#waiting++;
+  }
+
+  /** Works all lists off; returns how many pixels were reached. */
+  #run({ relief, labels, stride, rising }: FloodField): number {
+    const heads = this.#heads;
+    let claimed = 0;
+    while (this.#waiting > 0) {
+      const level = this.#level;
       const p = heads[level]!;
       if (p === 0) {
-        level++;
+        this.#level++;
         continue;
       }
-      heads[level] = next[p]!;
-      waiting--;
-      const current = level;
+      heads[level] = this.#next[p]!;
+      this.#waiting--;
       const label = labels[p]!;
       for (let k = 0; k < 4; k++) {
         const q = k === 0 ? p - stride : k === 1 ? p - 1 : k === 2 ? p + 1 : p + stride;
         if (labels[q] !== 0) continue;
         labels[q] = label;
-        if (rising && relief[q]! < current) relief[q] = current;
-        append(q);
+        this.#claimed[claimed++] = q;
+        if (rising && relief[q]! < level) relief[q] = level;
+        this.#append(relief, q);
       }
     }
+    this.#level = 255;
+    return claimed;
   }
 }

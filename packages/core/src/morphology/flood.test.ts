@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { WatershedTies } from "../post-options.js";
+import { FloodLists } from "./flood-component.js";
+import { Role } from "./flood-heap.js";
 import { labelComponents } from "./label-components.js";
 import { watershed } from "./watershed.js";
 import { Workspace } from "./workspace.js";
@@ -165,5 +167,39 @@ describe("the flood equals the specification's single heap", () => {
       }),
       { seed: 20214, numRuns: 100 },
     );
+  });
+});
+
+describe("FloodLists.isSettled", () => {
+  /** One row between two marker pixels of value 1, labels 1 and 2. */
+  const settled = (...between: number[]): boolean => {
+    const stride = between.length + 4;
+    const row = Uint8Array.of(0, 1, ...between, 1, 0);
+    const field = {
+      relief: new Uint8Array(3 * stride),
+      labels: new Int32Array(3 * stride).fill(-1),
+      stride,
+      roles: new Uint8Array(3 * stride),
+      rising: false,
+    };
+    field.relief.set(row, stride);
+    const [a, b] = [stride + 1, stride + between.length + 2];
+    field.labels.fill(0, a, b + 1);
+    field.labels[a] = 1;
+    field.labels[b] = 2;
+    field.roles[a] = field.roles[b] = Role.contested;
+    const lists = new FloodLists(new Int32Array(3 * stride), new Int32Array(stride), 1);
+    const before = field.labels.slice();
+    const result = lists.isSettled(field, Int32Array.of(a, b), 0, 2);
+    expect(field.labels).toEqual(before);
+    return result;
+  };
+
+  it("is true where values alone decide, false where the order of equal ones does", () => {
+    // The pixel of value 9 goes to the side of 3, which leaves before 5.
+    expect(settled(5, 9, 3)).toBe(true);
+    expect(settled(5, 9, 5)).toBe(false);
+    expect(settled(7)).toBe(false);
+    expect(settled(5, 9, 9, 5)).toBe(true);
   });
 });

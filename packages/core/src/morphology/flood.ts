@@ -12,7 +12,8 @@
  *    pixels that are does not depend on their order; they enter every queue behind one another again.
  *
  * So ties count only between marker pixels of one component and one value that carry different labels and have a
- * neighbour to reach: the contested ones (flood-heap.ts). The heap runs until the last of those has left, usually
+ * neighbour to reach, and only where another order would change a label, which two floods per label tell
+ * (flood-component.ts): the contested ones (flood-heap.ts). The heap runs until the last of those has left, usually
  * when the markers are worked off. Then each component is finished by itself; one with a single label just takes it.
  * Values that are not bytes hardly ever tie: where none does, each component has a heap of its own, elsewhere one heap
  * runs to the end.
@@ -21,7 +22,7 @@
  */
 import { ShapeError } from "../errors.js";
 import type { WatershedTies } from "../post-options.js";
-import { dropEnclosed, FloodLists, hasTies, RoleTable } from "./flood-component.js";
+import { dropEnclosed, FloodLists, hasTies, RoleTable, uncontest } from "./flood-component.js";
 import { type FloodField, Role, runHeap } from "./flood-heap.js";
 import { labelPixels } from "./framed.js";
 import { BYTE_HEAP_AGES, ByteHeap, type TieHeap, WideHeap } from "./tie-heaps.js";
@@ -78,7 +79,8 @@ export function flood(
   const heap = narrow ? new ByteHeap(count, workspace) : new WideHeap(count, workspace);
   const reached = workspace.int32("flood.reached", count + 1);
   if (relief instanceof Uint8Array) {
-    const lists = new FloodLists(workspace.int32("flood.next", labels.length), n);
+    const next = workspace.int32("flood.next", labels.length);
+    const lists = new FloodLists(next, workspace.int32("flood.claimed", count), n);
     floodBytes(field, relief, parts, ties === "component", heap, reached, lists);
   } else {
     floodFloats(field, relief, parts, ties === "component", heap, reached);
@@ -116,7 +118,12 @@ function floodBytes(
   const contested = new Float64Array(common.length);
   let allContested = 0;
   for (let c = 1; c < common.length; c++) {
-    contested[c] = table.assign(field, relief, grouped, starts[c]!, starts[c + 1]!);
+    const [from, to] = [starts[c]!, starts[c + 1]!];
+    contested[c] = table.assign(field, relief, grouped, from, to);
+    if (contested[c]! > 0 && lists.isSettled(field, grouped, from, to)) {
+      uncontest(field, grouped, from, to);
+      contested[c] = 0;
+    }
     allContested += contested[c]!;
   }
   if (!apart && allContested > 0) {
