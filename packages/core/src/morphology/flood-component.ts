@@ -103,8 +103,8 @@ export class RoleTable {
   }
 }
 
-/** Components with markers of more labels are not examined by {@link FloodLists.isSettled}. */
-const MAX_LABELS = 8;
+/** Components in which more labels tie are not examined by {@link FloodLists.isSettled}. */
+const MAX_LABELS = 32;
 
 /**
  * First-in-first-out lists of pixels, one per value, which give the order by value and age without a heap. Bytes only.
@@ -169,8 +169,11 @@ export class FloodLists {
    * @returns false also where it would take too long to tell
    */
   isSettled(field: FloodField, sources: Int32Array, from: number, to: number): boolean {
+    // For a label without contested pixels all exchanges are between others.
     const labels = new Set<number>();
-    for (let i = from; i < to; i++) labels.add(field.labels[sources[i]!]!);
+    for (let i = from; i < to; i++) {
+      if (field.roles[sources[i]!] === Role.contested) labels.add(field.labels[sources[i]!]!);
+    }
     if (labels.size > MAX_LABELS || field.rising) return false;
     // What all others keep, the last one keeps as well.
     return [...labels]

@@ -120,7 +120,7 @@ function floodBytes(
   for (let c = 1; c < common.length; c++) {
     const [from, to] = [starts[c]!, starts[c + 1]!];
     contested[c] = table.assign(field, relief, grouped, from, to);
-    if (contested[c]! > 0 && lists.isSettled(field, grouped, from, to)) {
+    if (!apart && contested[c]! > 0 && lists.isSettled(field, grouped, from, to)) {
       uncontest(field, grouped, from, to);
       contested[c] = 0;
     }
