@@ -66,14 +66,15 @@ export async function resolveModel(model: string | undefined): Promise<string> {
 }
 
 /**
- * What a model says of itself, without loading the network.
+ * What a model file says of itself, without loading the network, and its size in bytes.
  *
- * @param model - as for {@link resolveModel}
  * @throws FileAccessError, FileFormatError, ModelError when there is none or it says nothing
  */
-export async function readModelMetadata(model: string): Promise<ModelMetadata> {
+export async function readModelFile(
+  path: string,
+): Promise<{ readonly metadata: ModelMetadata; readonly bytes: number }> {
   const { parseModelMetadata, readOnnxMetadata } = await import("@renograde/formats");
   const { readFileBytes } = await import("@renograde/slides/node");
-  const path = await resolveModel(model);
-  return parseModelMetadata(readOnnxMetadata(await readFileBytes(path), path), path);
+  const bytes = await readFileBytes(path);
+  return { metadata: parseModelMetadata(readOnnxMetadata(bytes, path), path), bytes: bytes.length };
 }

@@ -7,7 +7,7 @@ import { isRenogradeError, UsageError } from "@renograde/core";
 import type { NetOptions } from "@renograde/nn";
 import type { Command } from "commander";
 import { type Context, collect, type JsonOption, parseAssignments, printResult } from "../context.js";
-import { shippedModelPath } from "../models.js";
+import { readModelFile, shippedModelPath } from "../models.js";
 import type { Run } from "../program.js";
 import { wrap } from "../progress.js";
 import { formatTable, integer } from "../tables.js";
@@ -21,15 +21,13 @@ async function summarizeFile(context: Context, path: string, { set, json }: Summ
   if (set.length > 0) {
     throw new UsageError(`--set ${set[0]}: the options of ${path} are fixed; leave --set out`);
   }
-  const { readOnnxMetadata, parseModelMetadata, tuningText } = await import("@renograde/formats");
-  const { readFileBytes } = await import("@renograde/slides/node");
-  const bytes = await readFileBytes(path);
-  const metadata = parseModelMetadata(readOnnxMetadata(bytes, path), path);
-  await printResult(context, json, { path, bytes: bytes.length, metadata }, () => {
+  const { tuningText } = await import("@renograde/formats");
+  const { metadata, bytes } = await readModelFile(path);
+  await printResult(context, json, { path, bytes, metadata }, () => {
     const { training, post, tuning } = metadata;
     return formatTable(
       [
-        ["file", `${path}, ${(bytes.length / 1e6).toFixed(1)} MB`],
+        ["file", `${path}, ${(bytes / 1e6).toFixed(1)} MB`],
         [
           "network",
           `${metadata.network}, preset ${metadata.preset}, width ${metadata.width}, ${metadata.precision}`,

@@ -15,7 +15,7 @@ import {
   pathOf,
   positiveNumber,
 } from "../context.js";
-import { readModelMetadata } from "../models.js";
+import { readModelFile, resolveModel } from "../models.js";
 import { postAndInferOptions } from "../post-settings.js";
 import type { Run } from "../program.js";
 import { counted } from "../progress.js";
@@ -35,7 +35,10 @@ interface PostprocessOptions {
 async function postprocess(context: Context, inputs: string[], options: PostprocessOptions): Promise<void> {
   const { postprocessInputs } = await import("@renograde/grading/node");
   const { post } = postAndInferOptions(options.set, ["post"]);
-  const model = options.model === undefined ? undefined : await readModelMetadata(options.model);
+  const model =
+    options.model === undefined
+      ? undefined
+      : (await readModelFile(await resolveModel(options.model))).metadata;
   const stage = context.progress.stage("post-processing", "maps");
   const summary = await postprocessInputs({
     inputs,

@@ -118,6 +118,7 @@ function floodBytes(
   const contested = new Float64Array(common.length);
   let allContested = 0;
   for (let c = 1; c < common.length; c++) {
+    if (common[c] !== SEVERAL) continue;
     const [from, to] = [starts[c]!, starts[c + 1]!];
     contested[c] = table.assign(field, relief, grouped, from, to);
     if (!apart && contested[c]! > 0 && lists.isSettled(field, grouped, from, to)) {
@@ -127,6 +128,10 @@ function floodBytes(
     allContested += contested[c]!;
   }
   if (!apart && allContested > 0) {
+    // The heap of the image takes all marker pixels, those of the other components too.
+    for (let c = 1; c < common.length; c++) {
+      if (common[c] !== SEVERAL) table.assign(field, relief, grouped, starts[c]!, starts[c + 1]!);
+    }
     const age = runHeap(field, inOrder(), 0, sourceCount, allContested, heap, reached);
     lists.group(reached, age, components);
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ClassScheme, FileFormatError, isRenogradeError, validateClassScheme } from "@renograde/core";
+import { type ClassScheme, FileFormatError, validateClassScheme } from "@renograde/core";
 import { numberToHalf, type SafetensorSource, safetensorsChunks } from "@renograde/formats";
 import type { StateDict } from "@renograde/nn";
 import { writeChunksAtomic } from "@renograde/slides/node";
@@ -65,15 +65,12 @@ export function readWeightsOrigin(
 ): WeightsOrigin | null {
   const text = metadata?.get(KEY);
   if (text === undefined) return null;
-  const damaged = (cause: unknown): FileFormatError =>
-    new FileFormatError(path, "weights", `its metadata "${KEY}" are damaged; export it again`, { cause });
   try {
     const { classes, ...rest } = originSchema.parse(JSON.parse(text));
     return { ...rest, classes: validateClassScheme(classes as ClassScheme) };
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError || isRenogradeError(error)) {
-      throw damaged(error);
-    }
-    throw error;
+  } catch (cause) {
+    throw new FileFormatError(path, "weights", `its metadata "${KEY}" are damaged; export it again`, {
+      cause,
+    });
   }
 }
